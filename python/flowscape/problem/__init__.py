@@ -1,0 +1,25 @@
+"""What is studied: network, target, samples and loss. Frozen, hashed, readable from TOML."""
+
+from flowscape.problem.activation import Activation, Term, activation
+from flowscape.problem.data import Samples
+from flowscape.problem.hashing import array_hash, content_hash
+from flowscape.problem.loss import LOSSES, loss_scale
+from flowscape.problem.network import Parameters, TwoLayer
+from flowscape.problem.streams import Purpose, stream_key
+from flowscape.problem.teacher import Teacher
+
+__all__ = [
+    "LOSSES",
+    "Activation",
+    "Parameters",
+    "Purpose",
+    "Samples",
+    "Teacher",
+    "Term",
+    "TwoLayer",
+    "activation",
+    "array_hash",
+    "content_hash",
+    "loss_scale",
+    "stream_key",
+]

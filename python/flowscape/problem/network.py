@@ -1,0 +1,375 @@
+"""Two-layer networks: shape, parameter order, initialization, values."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from flowscape.errors import (
+    ProblemError,
+    ShapeError,
+    check_choice,
+    check_count,
+    check_flag,
+    check_keys,
+    check_positive,
+    finite_array,
+    float_array,
+)
+from flowscape.problem.activation import Activation
+from flowscape.problem.hashing import content_hash
+from flowscape.problem.streams import Purpose, Seed, stream_key
+
+__all__ = ["INITIALIZATIONS", "Parameters", "TwoLayer", "as_inputs"]
+
+INITIALIZATIONS: tuple[str, ...] = ("normal", "glorot")
+
+
+class Parameters(NamedTuple):
+    """Parameters of one network or of a batch, by role.
+
+    Attributes
+    ----------
+    a : (m,) or (m, K) ndarray
+        Outgoing weights; no last axis for one output. A batch adds B in front, here and below.
+    w : (m, d) ndarray
+        Incoming weights.
+    b : (m,) ndarray or None
+        Hidden biases, if there are any.
+    c : (K,) ndarray or None
+        Output biases, if there are any.
+    """
+
+    a: NDArray[np.float64]
+    w: NDArray[np.float64]
+    b: NDArray[np.float64] | None
+    c: NDArray[np.float64] | None
+
+
+@dataclass(frozen=True)
+class TwoLayer:
+    r"""A two-layer network, without its parameters.
+
+    .. math:: f_o(x) = \sum_{k=1}^m a_{k,o}\, \sigma(w_k \cdot x + b_k) + c_o
+
+    The parameter vector is neuron-major: :math:`\theta = (a_1, w_1, b_1, a_2, \dots, c)`, with
+    K values in each a_k, d in each w_k, b_k only with `bias`, and c (K values) only with
+    `output_bias`.
+
+    Parameters
+    ----------
+    width : int
+        Hidden neurons m >= 1.
+    inputs : int
+        Input dimension d >= 1.
+    activation : str, list of terms or Activation
+        See `flowscape.problem.activation.Activation.of`.
+    bias, output_bias : bool
+        Whether the hidden neurons, the outputs, have a bias.
+    outputs : int
+        Output dimension K >= 1.
+
+    Raises
+    ------
+    OptionError
+        If an argument breaks its rule.
+    """
+
+    width: int
+    inputs: int
+    activation: Activation = "tanh"  # type: ignore[assignment]  # any spec, converted below
+    bias: bool = True
+    outputs: int = 1
+    output_bias: bool = False
+
+    def __post_init__(self) -> None:
+        convert = {
+            "width": check_count("width", self.width, "give the number of hidden neurons"),
+            "inputs": check_count("inputs", self.inputs, "give the input dimension"),
+            "activation": Activation.of(self.activation),
+            "bias": check_flag("bias", self.bias),
+            "outputs": check_count("outputs", self.outputs, "give the output dimension"),
+            "output_bias": check_flag("output_bias", self.output_bias),
+        }
+        for field, value in convert.items():
+            object.__setattr__(self, field, value)
+
+    @property
+    def neuron_inputs(self) -> int:
+        """D: incoming parameters of one neuron, its bias included."""
+        return self.inputs + self.bias
+
+    @property
+    def n_params(self) -> int:
+        """P: length of the parameter vector."""
+        neurons = self.width * (self.outputs + self.neuron_inputs)
+        return neurons + (self.outputs if self.output_bias else 0)
+
+    @functools.cached_property
+    def hash(self) -> str:
+        """SHA-256 of the description, in hex."""
+        return content_hash({"TwoLayer": self.to_toml()})
+
+    def pack(
+        self,
+        *,
+        a: ArrayLike,
+        w: ArrayLike,
+        b: ArrayLike | None = None,
+        c: ArrayLike | None = None,
+    ) -> NDArray[np.float64]:
+        """Return the parameter vector, or a batch of them, from its parts.
+
+        Parameters
+        ----------
+        a, w, b, c : array_like
+            Shapes as in `Parameters`; all with or all without the batch axis. `b` and `c`
+            exactly if the network has such biases.
+
+        Returns
+        -------
+        (P,) or (B, P) ndarray
+
+        Raises
+        ------
+        ShapeError, ProblemError
+            If a shape is wrong, a part is missing or not asked for, or a number is not finite.
+        """
+        m, d, k = self.width, self.inputs, self.outputs
+        shapes: dict[str, tuple[int, ...]] = {"a": (m, k) if k > 1 else (m,), "w": (m, d)}
+        parts: dict[str, ArrayLike] = {"a": a, "w": w}
+        for name, value, used, shape in (
+            ("b", b, self.bias, (m,)),
+            ("c", c, self.output_bias, (k,)),
+        ):
+            if used and value is None:
+                raise ProblemError(f"{name}=None must be an array of shape {shape}; give {name}")
+            if value is not None:
+                if not used:
+                    option = "bias" if name == "b" else "output_bias"
+                    raise ProblemError(
+                        f"{name} must be absent in a network with {option}=False; "
+                        f"leave it out or set {option}=True"
+                    )
+                shapes[name], parts[name] = shape, value
+        arrays = {
+            name: finite_array(name, value, shapes[name], ("B", *shapes[name]))
+            for name, value in parts.items()
+        }
+        lead = arrays["a"].shape[: arrays["a"].ndim - len(shapes["a"])]
+        theta = np.empty((*lead, self.n_params))
+        views = self.unpack(theta)._asdict()
+        for name, array in arrays.items():
+            if array.shape != (*lead, *shapes[name]):
+                raise ShapeError(
+                    f"{name} has shape {array.shape} and must have shape "
+                    f"{(*lead, *shapes[name])}; give all parts one batch axis, or none"
+                )
+            views[name][...] = array
+        return theta
+
+    def unpack(self, theta: ArrayLike) -> Parameters:
+        """Return the parts of a parameter vector or of a batch.
+
+        Parameters
+        ----------
+        theta : (P,) or (B, P) array_like
+            NaN and infinity pass: a run may have ended there.
+
+        Returns
+        -------
+        Parameters
+            Views of `theta` where it is a C-contiguous float64 array.
+
+        Raises
+        ------
+        ShapeError
+            If the last axis is not P.
+        """
+        theta = self._as_theta(theta)
+        m, d, k = self.width, self.inputs, self.outputs
+        lead = theta.shape[:-1]
+        size = m * (k + self.neuron_inputs)
+        neurons = theta[..., :size].reshape(*lead, m, k + self.neuron_inputs)
+        a = neurons[..., :k] if k > 1 else neurons[..., 0]
+        return Parameters(
+            a=a,
+            w=neurons[..., k : k + d],
+            b=neurons[..., k + d] if self.bias else None,
+            c=theta[..., size:] if self.output_bias else None,
+        )
+
+    def init(
+        self,
+        n: int,
+        *,
+        rng: Seed,
+        scale: float = 1.0,
+        kind: str = "normal",
+        first_run: int = 0,
+    ) -> NDArray[np.float64]:
+        """Return `n` random initial parameter vectors.
+
+        Parameters
+        ----------
+        n : int
+            Number of runs >= 1.
+        rng : int, SeedSequence or Generator
+            Root of the random stream, see `flowscape.problem.streams.stream_key`.
+        scale : float
+            Factor > 0 of all standard deviations.
+        kind : {"normal", "glorot"}
+            ``"normal"``: every parameter is N(0, scale^2). ``"glorot"``: weights of a layer have
+            the standard deviation scale * sqrt(2 / (fan_in + fan_out)) (Glorot and Bengio 2010),
+            biases are 0.
+        first_run : int
+            Index of the first run: ``init(5)[3:]`` equals ``init(2, first_run=3)`` bit by bit.
+
+        Returns
+        -------
+        (n, P) ndarray
+            Row b depends on (`rng`, `first_run` + b), `scale` and `kind` only, never on `n`.
+
+        Raises
+        ------
+        OptionError
+            If an argument breaks its rule.
+        """
+        n = check_count("n", n, "give the number of runs")
+        first_run = check_count("first_run", first_run, minimum=0, maximum=2**63 - 1)
+        scale = check_positive("scale", scale, "give the standard deviation of the parameters")
+        check_choice("kind", kind, INITIALIZATIONS)
+        key = stream_key(rng, Purpose.INITIALISATION)
+        from flowscape import _core  # the description works without the compiled core
+
+        theta: NDArray[np.float64] = _core.philox_normals(*key, first_run, n, self.n_params)
+        if kind == "normal":
+            theta *= scale
+            return theta
+        parts = self.unpack(theta)
+        parts.a[...] *= scale * math.sqrt(2.0 / (self.width + self.outputs))
+        parts.w[...] *= scale * math.sqrt(2.0 / (self.inputs + self.width))
+        for bias in (parts.b, parts.c):
+            if bias is not None:
+                bias[...] = 0.0
+        return theta
+
+    def __call__(
+        self, theta: ArrayLike, x: ArrayLike, *, n_threads: int = 1
+    ) -> NDArray[np.float64]:
+        """Return the network's values.
+
+        Parameters
+        ----------
+        theta : (P,) or (B, P) array_like
+            Parameters; a row that is not finite gives values that are not.
+        x : (N, d) array_like
+            Inputs; (N,) is accepted for d = 1.
+        n_threads : int
+            Threads >= 1 for a batch; the values do not depend on it.
+
+        Returns
+        -------
+        (N,), (N, K), (B, N) or (B, N, K) ndarray
+            No last axis for one output, no first axis for one parameter vector.
+
+        Raises
+        ------
+        ShapeError, ProblemError, OptionError
+            If a shape is wrong, an input is not finite, or `n_threads` is not positive.
+        """
+        theta = self._as_theta(theta)
+        x = as_inputs("x", x, self.inputs)
+        n_threads = check_count("n_threads", n_threads)
+        from flowscape import _core  # as in init
+
+        values: NDArray[np.float64] = _core.forward(
+            _core.Activation(self.activation.core_terms),
+            self.width,
+            self.inputs,
+            self.outputs,
+            self.bias,
+            self.output_bias,
+            np.atleast_2d(theta),
+            x,
+            n_threads,
+        )
+        if self.outputs == 1:
+            values = values[..., 0]
+        return values[0] if theta.ndim == 1 else values
+
+    def to_toml(self) -> dict[str, Any]:
+        """Return the description as a TOML-able dict."""
+        return {
+            "width": self.width,
+            "inputs": self.inputs,
+            "activation": self.activation.spec(),
+            "bias": self.bias,
+            "outputs": self.outputs,
+            "output_bias": self.output_bias,
+        }
+
+    @classmethod
+    def from_toml(cls, table: Mapping[str, Any], where: str = "network") -> TwoLayer:
+        """Return the network that a TOML table describes.
+
+        Parameters
+        ----------
+        table : mapping
+            Keys are the arguments of the class; `width` and `inputs` are required.
+        where : str
+            Where the table stands, for messages.
+
+        Raises
+        ------
+        ProblemError
+            If a key is unknown or missing, or a value breaks its rule.
+        """
+        allowed = ("activation", "bias", "outputs", "output_bias")
+        fields = check_keys(where, table, allowed, ("width", "inputs"))
+        try:
+            return cls(**fields)
+        except ValueError as error:
+            raise ProblemError(f"{where}: {error}") from None
+
+    def _as_theta(self, theta: ArrayLike) -> NDArray[np.float64]:
+        p = self.n_params
+        remedy = f"this network has P={p} parameters per run"
+        return float_array("theta", theta, (p,), ("B", p), remedy=remedy)
+
+
+def as_inputs(name: str, x: ArrayLike, inputs: int | str = "d") -> NDArray[np.float64]:
+    """Return inputs as a finite array (N, d); (N,) is taken as (N, 1).
+
+    Parameters
+    ----------
+    name : str
+        Name of the argument.
+    x : (N, d) or (N,) array_like
+        Inputs, N >= 1.
+    inputs : int or str
+        Required d; a string leaves it free.
+
+    Raises
+    ------
+    ShapeError, ProblemError
+        If the shape is wrong or an input is not finite; if there is no sample.
+    """
+    shapes: list[tuple[int | str, ...]] = [("N", inputs)]
+    if inputs == 1 or isinstance(inputs, str):
+        shapes.append(("N",))
+    array = finite_array(name, x, *shapes)
+    if array.ndim == 1:
+        array = array[:, np.newaxis]
+    if array.shape[0] == 0 or array.shape[1] == 0:
+        raise ProblemError(
+            f"{name} has shape {array.shape} and must hold at least one sample of at least "
+            "one input; give n >= 1 samples"
+        )
+    return array
