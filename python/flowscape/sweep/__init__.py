@@ -1,0 +1,18 @@
+"""Sweeps: a study in a file, the flows it asks for, a result folder that can be read back."""
+
+from flowscape.sweep.recover import Progress, recover
+from flowscape.sweep.results import BranchRow, Outcome, RecoverResult, Verdict
+from flowscape.sweep.store import load
+from flowscape.sweep.study import FlowOptions, Study
+
+__all__ = [
+    "BranchRow",
+    "FlowOptions",
+    "Outcome",
+    "Progress",
+    "RecoverResult",
+    "Study",
+    "Verdict",
+    "load",
+    "recover",
+]

@@ -1,0 +1,174 @@
+"""Sweep a study: start, flow, polish, classify, one chunk of runs after the other."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flowscape.classify import classify
+from flowscape.flow import gradient_flow
+from flowscape.objective import Problem
+from flowscape.polish import polish
+from flowscape.sweep.provenance import provenance
+from flowscape.sweep.results import RecoverResult
+from flowscape.sweep.study import Study
+
+Floats = NDArray[np.float64]
+
+# Bounds the memory of a chunk and the delay between two reports; no result depends on it.
+_CHUNK = 4096
+
+_INTEGERS = {
+    "size": np.int64,
+    "sample_set": np.int64,
+    "seed": np.int64,
+    "status": np.int8,
+    "kind": np.int8,
+    "branch": np.int64,
+    "index": np.int64,
+    "certified": np.bool_,
+    "nstep": np.int64,
+    "nrejected": np.int64,
+}
+_FLOATS = (
+    "scale",
+    "loss",
+    "gradient_norm",
+    "floor",
+    "t",
+    "displacement",
+    "generalization_error",
+    "branch_distance",
+)
+_VECTORS = ("theta0", "theta", "polished")
+COLUMNS = (*_INTEGERS, *_FLOATS, *_VECTORS)
+
+
+class Progress(Protocol):
+    """What `recover` tells about its progress."""
+
+    def total(self, runs: int) -> None:
+        """Announce the number of runs, once."""
+
+    def advance(self, runs: int) -> None:
+        """Report that so many further runs are done."""
+
+
+def recover(
+    study: Study, *, n_threads: int | None = None, progress: Progress | None = None
+) -> RecoverResult:
+    """Follow every flow of a study to its limit and say what the limit is.
+
+    Parameters
+    ----------
+    study : Study
+    n_threads : int, optional
+        Threads of the compiled core; the results do not depend on it.
+    progress : Progress, optional
+        Told the number of runs, then every finished chunk.
+
+    Returns
+    -------
+    RecoverResult
+        A run that fails is a row with its status.
+
+    Raises
+    ------
+    OptionError, ProblemError
+        For options or data that the network, the flow or the classifier refuses.
+    """
+    started = time.perf_counter()
+    columns = _allocate(study)
+    unit = study.initial_values()
+    scale = np.repeat(np.array(study.scales), study.seeds)
+    seed = np.tile(np.arange(study.seeds), len(study.scales))
+    seconds = {"flow": 0.0, "polish": 0.0, "classify": 0.0}
+    hashes: dict[str, str] = {}
+    if progress is not None:
+        progress.total(study.runs)
+    row = 0
+    for size, sample_set, prob in _problems(study):
+        name = study.sample_sets[sample_set].name
+        hashes[f"{size}/{name}"] = prob.hash
+        for start in range(0, len(scale), _CHUNK):
+            part = slice(start, start + _CHUNK)
+            theta0 = scale[part, None] * unit[seed[part]]
+            chunk = _run(prob, study, theta0, scale[part], n_threads, seconds)
+            chunk |= {"size": size, "sample_set": sample_set, "seed": seed[part]}
+            rows = slice(row, row + len(theta0))
+            for column, values in chunk.items():
+                columns[column][rows] = values
+            row = rows.stop
+            if progress is not None:
+                progress.advance(len(theta0))
+    seconds["total"] = time.perf_counter() - started
+    manifest = provenance(n_threads) | {
+        "seed": study.seed,
+        "runs": study.runs,
+        "loss": study.loss,
+        "options": study.flow.given(),
+        "problem_hashes": hashes,
+        "seconds": seconds,
+    }
+    return RecoverResult(study=study, runs=columns, manifest=manifest)
+
+
+def _problems(study: Study) -> Iterator[tuple[int, int, Problem]]:
+    for size in study.sizes:
+        for i, sample_set in enumerate(study.sample_sets):
+            yield size, i, study.problem(size, sample_set)
+
+
+def _allocate(study: Study) -> dict[str, NDArray[Any]]:
+    columns: dict[str, NDArray[Any]] = {
+        name: np.empty(study.runs, dtype=dtype) for name, dtype in _INTEGERS.items()
+    }
+    columns |= {name: np.empty(study.runs) for name in _FLOATS}
+    columns |= {name: np.empty((study.runs, study.net.n_params)) for name in _VECTORS}
+    return columns
+
+
+def _run(
+    prob: Problem,
+    study: Study,
+    theta0: Floats,
+    scale: Floats,
+    n_threads: int | None,
+    seconds: dict[str, float],
+) -> dict[str, Any]:
+    clock = time.perf_counter
+    begin = clock()
+    flow = gradient_flow(prob, theta0, n_threads=n_threads, **study.flow.keywords(scale))
+    flowed = clock()
+    points = polish(prob, flow.theta, n_threads=n_threads)
+    polished = clock()
+    found = classify(prob, points, flow, n_threads=n_threads)
+    end = clock()
+    seconds["flow"] += flowed - begin
+    seconds["polish"] += polished - flowed
+    seconds["classify"] += end - polished
+    missing = np.full(len(theta0), np.nan)
+    return {
+        "scale": scale,
+        "status": flow.status,
+        "kind": found.kind,
+        "branch": found.branch,
+        "index": found.index,
+        "certified": found.certified,
+        "loss": flow.loss,
+        "gradient_norm": flow.gradient_norm,
+        "floor": flow.floor,
+        "t": flow.t,
+        "nstep": flow.nstep,
+        "nrejected": flow.nrejected,
+        "displacement": points.displacement,
+        "generalization_error": found.evidence.get("generalization_error", missing),
+        "branch_distance": found.evidence.get("branch_distance", missing),
+        "theta0": theta0,
+        "theta": flow.theta,
+        "polished": points.theta,
+    }

@@ -1,0 +1,246 @@
+"""What a recovery study found: one row per run, and the outcomes counted from the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flowscape.branches import branches
+from flowscape.status import Kind
+from flowscape.sweep.study import Study
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class BranchRow:
+    """One branch of the perfect solutions, up to permutation of neurons and signs.
+
+    Attributes
+    ----------
+    name : str
+        "Q1" for r = 1; a letter follows where several branches have the same r.
+    groups : str
+        How the neurons are grouped.
+    r, l, dim, codim : int
+        Number of groups, deficient number, dimension and codimension.
+    optimistic, separation : int
+        Optimistic sample size of the target, separation sample size of the branch.
+    """
+
+    name: str
+    groups: str
+    r: int
+    l: int
+    dim: int
+    codim: int
+    optimistic: int
+    separation: int
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A column of the outcome tables: a kind, for perfect runs split by branch.
+
+    Attributes
+    ----------
+    key, label : str
+        Name in CSV files, name for readers.
+    kind : Kind
+    branch : int
+        Index of the branch; -1 for kinds without one.
+    """
+
+    key: str
+    label: str
+    kind: Kind
+    branch: int = -1
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Counted verdicts of the runs of one setting.
+
+    Attributes
+    ----------
+    size : int
+        Sample size n.
+    sample_set : str
+        Name of the sample set; empty where sets are pooled.
+    scale : float
+        Initialization scale.
+    runs : int
+    fractions : tuple of float
+        One per verdict of the result, in that order.
+    unresolved : int
+        Number of runs whose verdict is open.
+    median_error, worst_error : float
+        Of the generalization error, the root mean square of f - f* on a dense grid; NaN without
+        a teacher. Runs without a finite end point are left out.
+    """
+
+    size: int
+    sample_set: str
+    scale: float
+    runs: int
+    fractions: tuple[float, ...]
+    unresolved: int
+    median_error: float
+    worst_error: float
+
+
+@dataclass(frozen=True, eq=False)
+class RecoverResult:
+    """Outcome of `recover`, complete enough for every table and figure.
+
+    Attributes
+    ----------
+    study : Study
+    runs : Mapping of str to ndarray
+        Columns over the runs, in the order size, sample set, scale, seed (the last one fastest):
+        size, sample_set (index), scale, seed, status, kind, branch, index, certified, loss,
+        gradient_norm, floor, t, nstep, nrejected, displacement, generalization_error,
+        branch_distance, and the (runs, P) arrays theta0, theta (limit of the flow), polished.
+    manifest : Mapping
+        Version, commit, instruction set, threads, seed, problem hashes, options, seconds.
+    """
+
+    study: Study
+    runs: Mapping[str, NDArray[Any]]
+    manifest: Mapping[str, Any]
+
+    @cached_property
+    def branches(self) -> tuple[BranchRow, ...]:
+        """The branches, in the order of the column `branch`; empty where nothing can recover."""
+        return branch_rows(self.study)
+
+    @cached_property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """Every verdict that a run of this study can get, perfect branches first."""
+        perfect = [
+            Verdict(f"perfect_{row.name}", row.name, Kind.PERFECT, i)
+            for i, row in enumerate(self.branches)
+        ]
+        other = [
+            Verdict(kind.name.lower(), kind.name.lower().replace("_", " "), kind)
+            for kind in Kind
+            if self._possible(kind)
+        ]
+        return (*perfect, *other)
+
+    @cached_property
+    def verdict(self) -> NDArray[np.intp]:
+        """Index into `verdicts` of every run."""
+        kind, branch = self.runs["kind"], self.runs["branch"]
+        chosen = np.full(len(kind), -1, dtype=np.intp)
+        for i, verdict in enumerate(self.verdicts):
+            chosen[(kind == verdict.kind) & (branch == verdict.branch) & (chosen < 0)] = i
+            if verdict.branch < 0:
+                chosen[(kind == verdict.kind) & (chosen < 0)] = i
+        return chosen
+
+    def outcomes(self, *, pooled: bool = False) -> list[Outcome]:
+        """Count the verdicts per size, sample set and scale; `pooled` takes the sets together."""
+        sets = self.study.sample_sets
+        groups: Sequence[tuple[str, tuple[int, ...]]] = (
+            [("", tuple(range(len(sets))))]
+            if pooled
+            else [(sample_set.name, (i,)) for i, sample_set in enumerate(sets)]
+        )
+        return [
+            self._outcome(i, name, members, k)
+            for i in range(len(self.study.sizes))
+            for name, members in groups
+            for k in range(len(self.study.scales))
+        ]
+
+    def select(
+        self,
+        *,
+        size: int | None = None,
+        sample_sets: Sequence[int] | None = None,
+        scale: float | None = None,
+    ) -> NDArray[np.bool_]:
+        """Return the mask of the runs with this size, these sample sets and this scale."""
+        chosen = np.ones(len(self.runs["size"]), dtype=np.bool_)
+        if size is not None:
+            chosen &= self.runs["size"] == size
+        if sample_sets is not None:
+            chosen &= np.isin(self.runs["sample_set"], sample_sets)
+        if scale is not None:
+            chosen &= self.runs["scale"] == scale
+        return chosen
+
+    def _grid(self, column: NDArray[Any]) -> NDArray[Any]:
+        study = self.study
+        return column.reshape(
+            len(study.sizes), len(study.sample_sets), len(study.scales), study.seeds
+        )
+
+    def _outcome(self, i: int, name: str, members: tuple[int, ...], k: int) -> Outcome:
+        verdict = self._grid(self.verdict)[i, list(members), k].ravel()
+        kind = self._grid(self.runs["kind"])[i, list(members), k]
+        error = self._grid(self.runs["generalization_error"])[i, list(members), k]
+        error = error[np.isfinite(error)]
+        counts = np.bincount(verdict, minlength=len(self.verdicts))
+        return Outcome(
+            size=self.study.sizes[i],
+            sample_set=name,
+            scale=self.study.scales[k],
+            runs=verdict.size,
+            fractions=tuple((counts / verdict.size).tolist()),
+            unresolved=int((kind == Kind.UNRESOLVED).sum()),
+            median_error=float(np.median(error)) if error.size else float("nan"),
+            worst_error=float(error.max()) if error.size else float("nan"),
+        )
+
+    def _possible(self, kind: Kind) -> bool:
+        if kind == Kind.PERFECT:
+            # a run can be perfect without a branch only where the enumeration was refused
+            return bool(((self.runs["kind"] == kind) & (self.runs["branch"] < 0)).any())
+        if self.study.teacher is None:
+            return kind != Kind.IMPERFECT
+        return kind != Kind.ZERO_LOSS
+
+
+def branch_rows(study: Study) -> tuple[BranchRow, ...]:
+    """Return the branch table of a study; empty without a teacher that the student can recover.
+
+    Raises
+    ------
+    ProblemError
+        If the enumeration refuses the activation; names the relation that forbids it.
+    """
+    if study.teacher is None or not study.recoverable:
+        return ()
+    family = branches(study.net, study.teacher)
+    orbits = list(family.orbits())
+    names = [f"Q{orbit.r}" for orbit in orbits]
+    return tuple(
+        BranchRow(
+            name=_unique(names, i),
+            groups=_groups(orbit),
+            r=orbit.r,
+            l=orbit.l,
+            dim=orbit.dim,
+            codim=orbit.codim,
+            optimistic=family.optimistic_size,
+            separation=orbit.separation_size,
+        )
+        for i, orbit in enumerate(orbits)
+    )
+
+
+def _unique(names: list[str], i: int) -> str:
+    if names.count(names[i]) == 1:
+        return names[i]
+    return names[i] + "abcdefghijklmnopqrstuvwxyz"[names[:i].count(names[i]) % 26]
+
+
+def _groups(orbit: Any) -> str:
+    return str(orbit.groups)

@@ -1,0 +1,183 @@
+"""Result folders: written whole or not at all, read back with every check."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+import zipfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import astuple, fields
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import numpy as np
+
+from flowscape.errors import StoreError
+from flowscape.sweep.recover import COLUMNS
+from flowscape.sweep.results import BranchRow, RecoverResult
+from flowscape.sweep.study import DATA_COPY, Study
+
+SCHEMA = 1
+MANIFEST = "manifest.json"
+
+
+def check_target(path: Path, *, force: bool = False) -> None:
+    """Check that a result folder can be written, before the work is done.
+
+    Raises
+    ------
+    StoreError
+        If `path` exists (with `force`: if it is not a result folder), or its parent cannot be
+        made or written.
+    """
+    if path.exists() and not force:
+        raise StoreError(
+            f"output={str(path)!r} exists; choose another --output, or replace it with --force"
+        )
+    if path.exists() and not (path / MANIFEST).is_file():
+        raise StoreError(
+            f"output={str(path)!r} is not a result folder, --force replaces only those; "
+            "choose another --output"
+        )
+    try:
+        path.absolute().parent.mkdir(parents=True, exist_ok=True)
+        Path(mkdtemp(prefix=f".{path.name}.", dir=path.absolute().parent)).rmdir()
+    except OSError as error:
+        raise StoreError(
+            f"output={str(path)!r} cannot be written ({error.strerror}); choose another --output"
+        ) from None
+
+
+@contextmanager
+def new_folder(path: str | Path, *, force: bool = False) -> Iterator[Path]:
+    """Give a temporary folder next to `path` that becomes `path` when the block ends well.
+
+    After an exception, Ctrl-C included, nothing is left and an existing folder is untouched.
+
+    Raises
+    ------
+    StoreError
+        As `check_target`.
+    """
+    path = Path(path).absolute()
+    check_target(path, force=force)
+    draft = Path(mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    try:
+        yield draft
+        draft.chmod(0o755)
+        if path.exists():
+            old = Path(mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+            path.rename(old / "old")
+            draft.rename(path)
+            shutil.rmtree(old)
+        else:
+            draft.rename(path)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def write_result(result: RecoverResult, folder: Path) -> None:
+    """Write manifest, study, runs, samples and the branch and outcome tables into a folder."""
+    study = result.study
+    (folder / "study.toml").write_text(study.to_toml(), encoding="utf-8")
+    if study.data is not None:
+        study.data.save(folder / DATA_COPY)
+    np.savez(folder / "runs.npz", **dict(result.runs))
+    (folder / "branches.csv").write_text(branches_csv(result.branches))
+    (folder / "outcomes.csv").write_text(outcomes_csv(result))
+    (folder / "samples.csv").write_text(samples_csv(study))
+    manifest = {"schema": SCHEMA, "kind": "recover", "study": study.name, **result.manifest}
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
+
+
+def load(path: str | Path) -> RecoverResult:
+    """Read a result folder.
+
+    Raises
+    ------
+    StoreError
+        If it is not a result folder, has another schema version, or its files do not belong
+        together.
+    """
+    path = Path(path)
+    manifest = _manifest(path)
+    try:
+        study = Study.from_toml(path / "study.toml")
+        with np.load(path / "runs.npz", allow_pickle=False) as archive:
+            runs = {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise StoreError(f"{path}: damaged result folder ({error}); run the study again") from None
+    missing = [name for name in COLUMNS if name not in runs]
+    if missing:
+        raise StoreError(f"{path}: runs.npz lacks {', '.join(missing)}; run the study again")
+    for name in COLUMNS:
+        if len(runs[name]) != study.runs:
+            raise StoreError(
+                f"{path}: runs.npz has {len(runs[name])} rows of {name}, study.toml asks for "
+                f"{study.runs}; the files do not belong together, run the study again"
+            )
+    return RecoverResult(study=study, runs=runs, manifest=manifest)
+
+
+def branches_csv(rows: Iterable[BranchRow]) -> str:
+    """Return the branch table as CSV."""
+    return _csv([field.name for field in fields(BranchRow)], map(astuple, rows))
+
+
+def outcomes_csv(result: RecoverResult) -> str:
+    """Return the outcomes per size, sample set and scale as CSV."""
+    keys = [verdict.key for verdict in result.verdicts]
+    header = ["size", "sample_set", "scale", "runs", *keys]
+    rows = (
+        (o.size, o.sample_set, o.scale, o.runs, *o.fractions, o.median_error, o.worst_error)
+        for o in result.outcomes()
+    )
+    return _csv([*header, "median_error", "worst_error"], rows)
+
+
+def samples_csv(study: Study) -> str:
+    """Return every sample set as CSV: size, set, number, inputs, targets, weight."""
+    inputs = [f"x{i + 1}" for i in range(study.net.inputs)]
+    outputs = [f"y{i + 1}" for i in range(study.net.outputs)]
+    rows = []
+    for size in study.sizes:
+        for sample_set in study.sample_sets:
+            samples = study.samples(size, sample_set)
+            y = samples.y.reshape(size, -1)
+            weights = np.ones(size) if samples.weights is None else samples.weights
+            rows += [
+                (size, sample_set.name, i, *samples.x[i].tolist(), *y[i].tolist(), weights[i])
+                for i in range(size)
+            ]
+    return _csv(["size", "sample_set", "sample", *inputs, *outputs, "weight"], rows)
+
+
+def _csv(header: list[str], rows: Iterable[tuple[Any, ...]]) -> str:
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return stream.getvalue()
+
+
+def _manifest(path: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+    except OSError:
+        raise StoreError(
+            f"{path}: not a result folder (no {MANIFEST}); give a folder that "
+            "`flowscape recover` wrote"
+        ) from None
+    except ValueError as error:
+        raise StoreError(f"{path}/{MANIFEST}: damaged ({error}); run the study again") from None
+    schema = manifest.get("schema") if isinstance(manifest, dict) else None
+    if schema != SCHEMA:
+        raise StoreError(
+            f"{path}: schema {schema!r}, this version of Flowscape reads {SCHEMA}; "
+            "run the study again, or use the version named in the manifest"
+        )
+    return manifest
