@@ -6,7 +6,11 @@ from flowscape.problem.hashing import array_hash, content_hash
 from flowscape.problem.loss import LOSSES, loss_scale
 from flowscape.problem.network import Parameters, TwoLayer
 from flowscape.problem.streams import Purpose, stream_key
+from flowscape.problem.symmetry import Symmetry, SymmetryClass, symmetry
 from flowscape.problem.teacher import Teacher
+from flowscape.problem.toml import dumps, loads, read_toml
+from flowscape.problem.traits import Traits, traits
+from flowscape.problem.zeros import Zeros, zeros
 
 __all__ = [
     "LOSSES",
@@ -14,12 +18,22 @@ __all__ = [
     "Parameters",
     "Purpose",
     "Samples",
+    "Symmetry",
+    "SymmetryClass",
     "Teacher",
     "Term",
+    "Traits",
     "TwoLayer",
+    "Zeros",
     "activation",
     "array_hash",
     "content_hash",
+    "dumps",
+    "loads",
     "loss_scale",
+    "read_toml",
     "stream_key",
+    "symmetry",
+    "traits",
+    "zeros",
 ]

@@ -112,6 +112,11 @@ class Term:
             f, f1, f2 = FUNCTIONS[self.name](t)
         return self.c * f, self.c * self.s * f1, self.c * self.s * self.s * f2
 
+    def scale(self, z: float) -> float:
+        """Return the size of the term at z, see `Activation.scale`."""
+        f, f1, _ = self.jet(z)
+        return abs(f) + (abs(z) + abs(self.h / self.s)) * abs(f1)
+
     def spec(self) -> dict[str, Any]:
         """Return the term as a TOML-able dict without the fields that have their default."""
         table: dict[str, Any] = {"name": self.name}
@@ -265,11 +270,7 @@ class Activation:
             sum_j |c_j| (|sigma_j(t)| + (|s_j z| + |h_j|) |sigma_j'(t)|) with t = s_j z + h_j:
             the second part is the effect of rounding the argument.
         """
-        total = 0.0
-        for term in self.terms:
-            f, f1, _ = term.jet(z)
-            total += abs(f) + (abs(z) + abs(term.h / term.s)) * abs(f1)
-        return total
+        return sum(term.scale(z) for term in self.terms)
 
 
 ActivationSpec = TermSpec | Sequence[TermSpec] | Activation
