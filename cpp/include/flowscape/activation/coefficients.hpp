@@ -1,0 +1,70 @@
+// Coefficients of the approximations, minimax in the stated error. They were made by
+// cpp/tools/fit_coefficients.py (Remez exchange and reweighted rational least squares at 50
+// digits) and rounded to double; the bound is the error before rounding.
+#pragma once
+
+namespace flowscape::elementary {
+
+/// (exp(r) - 1 - r) / r² on |r| <= ln(2)/2; relative error of exp(r) - 1: 2^-55.6.
+inline constexpr double kExpm1[] = {
+    0x1.0000000000005p-1,  0x1.5555555555539p-3,  0x1.55555555522b7p-5,  0x1.1111111118f9fp-7,
+    0x1.6c16c17edbcaap-10, 0x1.a01a0175199dep-13, 0x1.a019a76ef42a7p-16, 0x1.71de87faa23a9p-19,
+    0x1.28a1e04303473p-22, 0x1.ae6bbcfd10b21p-26};
+
+/// (log((1 + s)/(1 - s)) - 2 s) / s³ in s² for 0 <= s <= 3 - 2 sqrt(2); relative 2^-59.5.
+inline constexpr double kLog[] = {
+    0x1.5555555555592p-1, 0x1.999999997fe6ap-2, 0x1.24924941e8cadp-2, 0x1.c71c520eba136p-3,
+    0x1.74663e198fad6p-3, 0x1.39a1c87e762bdp-3, 0x1.2f05197ac485ap-3};
+
+/// (atan(t) - t) / t³ in t² for 0 <= t <= tan(pi/8); relative error of atan 2^-59.5.
+inline constexpr double kArctan[] = {
+    -0x1.555555555553dp-2, 0x1.99999999958ebp-3,  -0x1.24924922b11eap-3, 0x1.c71c70e7a1486p-4,
+    -0x1.745cf90afa013p-4, 0x1.3b111c6219852p-4,  -0x1.10ebdd811f3d3p-4, 0x1.df1165c2aca45p-5,
+    -0x1.9cdc1ebb4b177p-5, 0x1.37ed2ae4d5d4fp-5,  -0x1.259d18fa8b85bp-6};
+
+/// (sin(r) - r) / r³ in r² for |r| <= pi/4; relative error of sin 2^-58.0.
+inline constexpr double kSine[] = {-0x1.5555555555549p-3,  0x1.111111110f87ap-7,
+                                   -0x1.a01a019c11575p-13, 0x1.71de3577454ebp-19,
+                                   -0x1.ae5e65bbb017bp-26, 0x1.5d92d2c1e04c5p-33};
+
+/// (cos(r) - 1 + r²/2) / r⁴ in r² for |r| <= pi/4; absolute error of cos 2^-64.2.
+inline constexpr double kCosine[] = {0x1.555555555554cp-5,  -0x1.6c16c16c15175p-10,
+                                     0x1.a01a019cb0d60p-16, -0x1.27e4f8093cb28p-22,
+                                     0x1.1ee9eb6740c23p-29, -0x1.8fae559da2b6dp-37};
+
+/// erf(y) / y - 1 in y² for 0 <= y <= 1; relative error of erf 2^-62.7.
+inline constexpr double kErf[] = {
+    0x1.06eba8214db69p-3,  -0x1.812746b0379e6p-2, 0x1.ce2f21a042b21p-4,  -0x1.b82ce3128499fp-6,
+    0x1.565bcd0db029ep-8,  -0x1.c02db3d8eab83p-11, 0x1.f9a321a0adb07p-14, -0x1.f4d1df2e26b1fp-17,
+    0x1.b9def0f02e6eap-20, -0x1.5f1d3019824cdp-23, 0x1.f7a3c1e090e69p-27, -0x1.3869b095f605ap-30,
+    0x1.0576901cfe18dp-34};
+
+/// exp(y²/2) Phi(-y) = numerator / denominator on 0 <= y <= 39; relative 2^-59.7. All
+/// coefficients are positive, so neither sum cancels.
+inline constexpr double kMillsNumerator[] = {
+    0.5,
+    0.82790539611399583,
+    0.67957576159622324,
+    0.35731703262318981,
+    0.13203140031453545,
+    0.035662344552560517,
+    0.0071214198518828363,
+    0.0010394341706752854,
+    0.00010653458821910607,
+    6.9726503802461954e-06,
+    2.2403846348313412e-07};
+inline constexpr double kMillsDenominator[] = {
+    1.0,
+    2.4536953530308572,
+    2.8169171622894962,
+    2.0013226218500897,
+    0.98001718700886886,
+    0.34827591689500942,
+    0.091962760883478656,
+    0.018116671796002137,
+    0.0026229529246280902,
+    0.00026760419220020243,
+    1.7477842592271392e-05,
+    5.615811471715813e-07};
+
+}  // namespace flowscape::elementary

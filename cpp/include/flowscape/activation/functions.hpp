@@ -1,0 +1,261 @@
+// The activation functions on one vector, for kernels that fuse them with other arithmetic.
+//
+//   Tanh<V>::template apply<order>(z, f, f1, f2)
+//
+// sets f = sigma(z), for order >= 1 also f1 = sigma'(z), for order == 2 also f2 = sigma''(z);
+// what is not set keeps its value. Infinite arguments give the limits, NaN gives NaN.
+#pragma once
+
+#include "flowscape/activation/elementary.hpp"
+#include "flowscape/simd/vector.hpp"
+
+namespace flowscape {
+
+template <class V>
+struct Tanh {
+  template <int order>
+  static FLOWSCAPE_INLINE void apply(V z, V& f, V& f1, V& f2) {
+    const auto l = elementary::logistic(2.0 * abs(z));
+    f = copysign(l.half_tanh(), z);
+    if constexpr (order >= 1) f1 = 4.0 * l.slope();
+    if constexpr (order >= 2) f2 = -2.0 * f * f1;
+  }
+};
+
+namespace detail {
+/// 1 / (1 + exp(-z)) from l = logistic(|z|).
+template <class V>
+FLOWSCAPE_INLINE V sigmoid(V z, const elementary::Logistic<V>& l) {
+  return l.denominator.divide(select<V>(z < V{}, l.decay, broadcast<V>(1.0)));
+}
+}  // namespace detail
+
+template <class V>
+struct Sigmoid {
+  template <int order>
+  static FLOWSCAPE_INLINE void apply(V z, V& f, V& f1, V& f2) {
+    const auto l = elementary::logistic(abs(z));
+    f = detail::sigmoid(z, l);
+    if constexpr (order >= 1) f1 = l.slope();
+    if constexpr (order >= 2) f2 = copysign(f1 * l.half_tanh(), -z);
+  }
+};
+
+/// log(1 + exp(z)); its derivatives are sigmoid and sigmoid'.
+template <class V>
+struct Softplus {
+  template <int order>
+  static FLOWSCAPE_INLINE void apply(V z, V& f, V& f1, V& f2) {
+    const auto l = elementary::logistic(abs(z));
+    f = max(V{}, z) + elementary::log1p(l.decay, l.minus_one);
+    if constexpr (order >= 1) f1 = detail::sigmoid(z, l);
+    if constexpr (order >= 2) f2 = l.slope();
+  }
+};
+
+/// z sigmoid(z).
+template <class V>
+struct Silu {
+  template <int order>
+  static FLOWSCAPE_INLINE void apply(V z, V& f, V& f1, V& f2) {
+    // Beyond `far` sigmoid is 0 or 1; keeping |z| below it avoids inf · 0.
+    const V far = broadcast<V>(746.0);
+    const V y = min(far, abs(z));
+    const auto l = elementary::logistic(y);
+    const V s = detail::sigmoid(z, l);
+    f = max(-far, z) * s;
+    if constexpr (order >= 1) {
+      const V other = detail::sigmoid(-z, l);  // 1 - s without cancellation
+      f1 = s * fma(copysign(y, z), other, broadcast<V>(1.0));
+    }
+    if constexpr (order >= 2)
+      f2 = l.slope() * fma(-y, l.half_tanh(), broadcast<V>(2.0));
+  }
+};
+
+template <class V>
+struct Erf {
+  template <int order>
+  static FLOWSCAPE_INLINE void apply(V z, V& f, V& f1, V& f2) {
+    const V y = min(broadcast<V>(28.0), abs(z));
+    const auto s = elementary::square(y);
+    const V decayed = elementary::decay<true>(-s.high, -s.low).value;
+    f = copysign(elementary::erf_positive(y, decayed), z);
+    if constexpr (order >= 1) f1 = 0x1.20dd750429b6dp+0 * decayed;  // 2 / sqrt(pi)
+    if constexpr (order >= 2) f2 = -2.0 * copysign(y, z) * f1;
+  }
+};
+
+namespace detail {
+inline constexpr double kInverseSqrt2Pi = 0x1.9884533d43651p-2;
+
+/// exp(-y²/2) for 0 <= y <= 39.
+template <class V>
+FLOWSCAPE_INLINE V normal_decay(V y) {
+  const auto s = elementary::square(y);
+  return elementary::decay<true>(-0.5 * s.high, -0.5 * s.low).value;
+}
+/// Phi(z) from y = |z| and exp(-y²/2).
+template <class V>
+FLOWSCAPE_INLINE V normal_cdf(V z, V y, V decayed) {
+  const V tail = decayed * elementary::mills(y);
+  return select<V>(z < V{}, tail, 1.0 - tail);
+}
+}  // namespace detail
+
+/// The standard normal distribution function; the lower tail is relatively accurate.
+template <class V>
+struct Phi {
+  template <int order>
+  static FLOWSCAPE_INLINE void apply(V z, V& f, V& f1, V& f2) {
+    const V y = min(broadcast<V>(39.0), abs(z));
+    const V decayed = detail::normal_decay(y);
+    f = detail::normal_cdf(z, y, decayed);
+    if constexpr (order >= 1) f1 = detail::kInverseSqrt2Pi * decayed;
+    if constexpr (order >= 2) f2 = -copysign(y, z) * f1;
+  }
+};
+
+/// z Phi(z).
+template <class V>
+struct Gelu {
+  template <int order>
+  static FLOWSCAPE_INLINE void apply(V z, V& f, V& f1, V& f2) {
+    const V far = broadcast<V>(39.0);
+    const V y = min(far, abs(z));
+    const V decayed = detail::normal_decay(y);
+    const V cdf = detail::normal_cdf(z, y, decayed);
+    f = max(-far, z) * cdf;
+    const V density = detail::kInverseSqrt2Pi * decayed;
+    if constexpr (order >= 1) f1 = fma(copysign(y, z), density, cdf);
+    if constexpr (order >= 2) f2 = density * fma(-y, y, broadcast<V>(2.0));
+  }
+};
+
+/// exp(-z²).
+template <class V>
+struct Gauss {
+  template <int order>
+  static FLOWSCAPE_INLINE void apply(V z, V& f, V& f1, V& f2) {
+    const V y = min(broadcast<V>(28.0), abs(z));
+    const auto s = elementary::square(y);
+    f = elementary::decay<true>(-s.high, -s.low).value;
+    if constexpr (order >= 1) f1 = -2.0 * copysign(y, z) * f;
+    if constexpr (order >= 2) f2 = 4.0 * ((s.high - 0.5) + s.low) * f;
+  }
+};
+
+template <class V>
+struct Exp {
+  template <int order>
+  static FLOWSCAPE_INLINE void apply(V z, V& f, V& f1, V& f2) {
+    f = elementary::exp(z);
+    if constexpr (order >= 1) f1 = f;
+    if constexpr (order >= 2) f2 = f;
+  }
+};
+
+template <class V>
+struct Sinh {
+  template <int order>
+  static FLOWSCAPE_INLINE void apply(V z, V& f, V& f1, V& f2) {
+    // Quarters of exp(y) - 1, exp(y) and exp(-y): nothing overflows before the result does.
+    const V y = min(broadcast<V>(710.6), abs(z));
+    const auto reduced = elementary::reduce_exp(y);
+    const V t = elementary::power_of_two(reduced.biased, -2);
+    const V rise = fma(t, reduced.tail, t);
+    const V rise_minus = fma(t, reduced.tail, t - 0.25);
+    const V fall = 0.0625 / rise;
+    f = copysign(2.0 * (rise_minus + rise_minus * (4.0 * fall)), z);
+    if constexpr (order >= 1) f1 = 2.0 * (rise + fall);
+    if constexpr (order >= 2) f2 = f;
+  }
+};
+
+/// z / (1 + z²).
+template <class V>
+struct Rational {
+  template <int order>
+  static FLOWSCAPE_INLINE void apply(V z, V& f, V& f1, V& f2) {
+    // For |z| > 2^64 it is 1/z to the last bit, and 1 + z² could overflow.
+    const V one = broadcast<V>(1.0);
+    const MaskOf<V> far = abs(z) > broadcast<V>(0x1p64);
+    const V q = 1.0 / select<V>(far, z, fma(z, z, one));
+    f = select<V>(far, one, z) * q;
+    if constexpr (order >= 1) f1 = (select<V>(far, -one, fma(-z, z, one)) * q) * q;
+    if constexpr (order >= 2)
+      f2 = (2.0 * f) * ((select<V>(far, one, fma(z, z, broadcast<V>(-3.0))) * q) * q);
+  }
+};
+
+template <class V>
+struct Sin {
+  template <int order>
+  static FLOWSCAPE_INLINE void apply(V z, V& f, V& f1, V& f2) {
+    const auto both = elementary::sine_cosine(z);
+    f = both.sine;
+    if constexpr (order >= 1) f1 = both.cosine;
+    if constexpr (order >= 2) f2 = -both.sine;
+  }
+};
+
+template <class V>
+struct Cos {
+  template <int order>
+  static FLOWSCAPE_INLINE void apply(V z, V& f, V& f1, V& f2) {
+    const auto both = elementary::sine_cosine(z);
+    f = both.cosine;
+    if constexpr (order >= 1) f1 = -both.sine;
+    if constexpr (order >= 2) f2 = -both.cosine;
+  }
+};
+
+template <class V>
+struct Arctan {
+  template <int order>
+  static FLOWSCAPE_INLINE void apply(V z, V& f, V& f1, V& f2) {
+    f = elementary::atan(z);
+    if constexpr (order >= 1) f1 = 1.0 / fma(z, z, broadcast<V>(1.0));
+    if constexpr (order >= 2) {
+      const V finite = copysign(min(broadcast<V>(0x1p600), abs(z)), z);  // inf · 0 is NaN
+      f2 = -2.0 * (finite * f1) * f1;
+    }
+  }
+};
+
+namespace detail {
+/// `value`, or NaN where z is NaN.
+template <class V>
+FLOWSCAPE_INLINE V unless_nan(V z, V value) {
+  return select<V>(z == z, value, z);
+}
+}  // namespace detail
+
+/// max(z, 0); both derivatives are 0 at the kink.
+template <class V>
+struct Relu {
+  template <int order>
+  static FLOWSCAPE_INLINE void apply(V z, V& f, V& f1, V& f2) {
+    const MaskOf<V> positive = z > V{};
+    f = detail::unless_nan(z, select<V>(positive, z, V{}));
+    if constexpr (order >= 1)
+      f1 = detail::unless_nan(z, select<V>(positive, broadcast<V>(1.0), V{}));
+    if constexpr (order >= 2) f2 = detail::unless_nan(z, V{});
+  }
+};
+
+/// max(z, 0.01 z); at the kink the slope is 0.01 and the second derivative 0.
+template <class V>
+struct LeakyRelu {
+  template <int order>
+  static FLOWSCAPE_INLINE void apply(V z, V& f, V& f1, V& f2) {
+    const V slope = broadcast<V>(0.01);
+    const MaskOf<V> positive = z > V{};
+    f = select<V>(positive, z, slope * z);
+    if constexpr (order >= 1)
+      f1 = detail::unless_nan(z, select<V>(positive, broadcast<V>(1.0), slope));
+    if constexpr (order >= 2) f2 = detail::unless_nan(z, V{});
+  }
+};
+
+}  // namespace flowscape

@@ -1,0 +1,180 @@
+// Fixed-width vectors of doubles: the one place that names an instruction set.
+//
+// V stands for a GCC vector type (`Vec<W>`) everywhere. `Lanes` is the native width of the
+// level this file is compiled for; `Vec<1>` runs the same code for a single network.
+// Contraction is off (-ffp-contract=off), so a fused multiply-add happens where `fma` is
+// written and nowhere else. On levels without the instruction it is a multiply and an add.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+#if defined(__AVX512F__) || defined(__AVX2__) || defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
+namespace flowscape {
+
+#if defined(__AVX512F__)
+inline constexpr int kLanes = 8;
+#elif defined(__AVX2__)
+inline constexpr int kLanes = 4;
+#else
+inline constexpr int kLanes = 2;
+#endif
+
+namespace detail {
+template <int W>
+struct VectorOf {
+  typedef double real __attribute__((vector_size(8 * W)));
+  typedef std::int64_t integer __attribute__((vector_size(8 * W)));
+};
+}  // namespace detail
+
+/// W doubles; W is 1 or `kLanes`.
+template <int W>
+using Vec = typename detail::VectorOf<W>::real;
+
+/// W 64-bit integers; as a mask every lane is 0 or -1.
+template <int W>
+using Mask = typename detail::VectorOf<W>::integer;
+
+template <class V>
+inline constexpr int kWidth = static_cast<int>(sizeof(V) / sizeof(double));
+
+template <class V>
+using MaskOf = Mask<kWidth<V>>;
+
+using Native = Vec<kLanes>;
+
+#define FLOWSCAPE_INLINE inline __attribute__((always_inline))
+
+template <class V>
+FLOWSCAPE_INLINE V broadcast(double x) {
+  return x - V{};
+}
+
+/// Aligned load and store: `p` is a multiple of sizeof(V).
+template <class V>
+FLOWSCAPE_INLINE V load(const double* p) {
+  return *reinterpret_cast<const V*>(__builtin_assume_aligned(p, sizeof(V)));
+}
+template <class V>
+FLOWSCAPE_INLINE void store(double* p, V v) {
+  *reinterpret_cast<V*>(__builtin_assume_aligned(p, sizeof(V))) = v;
+}
+template <class V>
+FLOWSCAPE_INLINE V load_unaligned(const double* p) {
+  V v;
+  std::memcpy(&v, p, sizeof v);
+  return v;
+}
+template <class V>
+FLOWSCAPE_INLINE void store_unaligned(double* p, V v) {
+  std::memcpy(p, &v, sizeof v);
+}
+
+/// a·b + c; one rounding where the level has the instruction, two where it has not.
+template <class V>
+FLOWSCAPE_INLINE V fma(V a, V b, V c) {
+#if defined(__AVX512F__)
+  if constexpr (kWidth<V> == 8) return (V)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
+#endif
+#if defined(__FMA__)
+  if constexpr (kWidth<V> == 4) return (V)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
+  if constexpr (kWidth<V> == 1) return V{__builtin_fma(a[0], b[0], c[0])};
+#endif
+  return a * b + c;
+}
+
+/// Whether `fma` rounds once.
+#if defined(__FMA__) || defined(__AVX512F__)
+inline constexpr bool kFusedFma = true;
+#else
+inline constexpr bool kFusedFma = false;
+#endif
+
+/// Whether the level has `scale`.
+#if defined(__AVX512F__)
+inline constexpr bool kHasScale = true;
+#else
+inline constexpr bool kHasScale = false;
+#endif
+
+/// v·2^k for integral k, rounded once also where the result overflows or is subnormal. For use
+/// under `if constexpr (kHasScale)`.
+template <class V>
+FLOWSCAPE_INLINE V scale(V v, V k) {
+#if defined(__AVX512F__)
+  if constexpr (kWidth<V> == 8) return (V)_mm512_maskz_scalef_pd(0xff, (__m512d)v, (__m512d)k);
+  if constexpr (kWidth<V> == 1)
+    return V{_mm_cvtsd_f64(_mm_scalef_sd(_mm_set_sd(v[0]), _mm_set_sd(k[0])))};
+#endif
+  return v * k;
+}
+
+/// Lane by lane: m ? a : b.
+template <class V>
+FLOWSCAPE_INLINE V select(MaskOf<V> m, V a, V b) {
+  return m ? a : b;
+}
+
+template <class V>
+FLOWSCAPE_INLINE MaskOf<V> bits(V v) {
+  return (MaskOf<V>)v;
+}
+template <class V>
+FLOWSCAPE_INLINE V from_bits(MaskOf<V> m) {
+  return (V)m;
+}
+template <class V>
+FLOWSCAPE_INLINE V abs(V v) {
+  return (V)((MaskOf<V>)v & (std::int64_t)0x7fffffffffffffffLL);
+}
+template <class V>
+FLOWSCAPE_INLINE V copysign(V magnitude, V sign) {
+  constexpr std::int64_t top = INT64_MIN;
+  return (V)(((MaskOf<V>)magnitude & ~top) | ((MaskOf<V>)sign & top));
+}
+
+/// Smaller and larger of two; the second argument where either is NaN.
+template <class V>
+FLOWSCAPE_INLINE V min(V a, V b) {
+  return select<V>(a < b, a, b);
+}
+template <class V>
+FLOWSCAPE_INLINE V max(V a, V b) {
+  return select<V>(a > b, a, b);
+}
+
+template <class V>
+FLOWSCAPE_INLINE V sqrt(V v) {
+#if defined(__AVX512F__)
+  if constexpr (kWidth<V> == 8) return (V)_mm512_sqrt_pd((__m512d)v);
+#endif
+#if defined(__AVX__)
+  if constexpr (kWidth<V> == 4) return (V)_mm256_sqrt_pd((__m256d)v);
+#endif
+  V r;
+  for (int l = 0; l < kWidth<V>; ++l) r[l] = __builtin_sqrt(v[l]);
+  return r;
+}
+
+template <class M>
+FLOWSCAPE_INLINE bool any(M m) {
+  std::int64_t seen = 0;
+  for (int l = 0; l < static_cast<int>(sizeof(M) / 8); ++l) seen |= m[l];
+  return seen != 0;
+}
+
+/// Sum over lanes by halving: the order is fixed by the width alone.
+template <class V>
+FLOWSCAPE_INLINE double horizontal_sum(V v) {
+  double s[kWidth<V>];
+  std::memcpy(s, &v, sizeof v);
+  for (int half = kWidth<V> / 2; half > 0; half /= 2)
+    for (int l = 0; l < half; ++l) s[l] += s[l + half];
+  return s[0];
+}
+
+}  // namespace flowscape
