@@ -1,0 +1,360 @@
+"""One branch of the set of perfect networks: dimensions, membership, projection, equations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from flowscape.branches.constant_group import ConstantGroup, Point
+from flowscape.branches.groups import project_free, project_labelled
+from flowscape.branches.partitions import Blocks
+from flowscape.branches.reduce import CONSTANT, FREE, SILENT, Reduced
+from flowscape.branches.setting import Setting
+from flowscape.branches.shapes import SILENT as SILENT_KIND
+from flowscape.branches.shapes import Shape, Variant
+from flowscape.errors import ProblemError, check_positive, float_array
+
+Floats = NDArray[np.float64]
+
+_RANK_LOW, _RANK_HIGH = 1e-11, 1e-7
+
+
+@dataclass(frozen=True, eq=False)
+class Branch:
+    """One component of Q*, as the set of all parameters in its closure.
+
+    Build branches with `branches`. All point arguments are (P,) or (B, P); a result for (P,)
+    has no batch axis. A row that is not finite has distance infinity.
+
+    Attributes
+    ----------
+    setting : Setting
+        The student.
+    target : Reduced
+        The target after reduction.
+    shape : Shape
+        The orbit it belongs to.
+    blocks : tuple of tuple of int
+        The constant group (may be empty), the labelled groups in order, the free groups.
+    signs : tuple of int
+        eps_k; +1 in the constant group, and for activations that are not odd.
+    variant : tuple of float
+        See `ConstantGroup.variant`.
+    orbit, index : int
+        Position of the orbit in `Branches.orbits`, of the set in the sequence.
+    """
+
+    setting: Setting
+    target: Reduced
+    shape: Shape
+    blocks: Blocks
+    signs: tuple[int, ...]
+    variant: Variant
+    orbit: int
+    index: int
+
+    @property
+    def r(self) -> int:
+        """Number of labelled and free groups; the constant group does not count."""
+        return self.shape.r
+
+    @property
+    def l(self) -> int:  # noqa: E743
+        """Deficient number: free groups of one neuron (their outgoing weight is 0)."""
+        return self.shape.l
+
+    @property
+    def codim(self) -> int:
+        """Number of independent equations.
+
+        Without constant group, output bias and with one output: r + (m + m0 - r) D.
+        """
+        s, shape = self.setting, self.shape
+        rest = s.width - shape.constant.size
+        grouped = shape.r * s.outputs + (rest + len(shape.labelled) - shape.r) * s.incoming
+        return grouped + self.constant_group.codim(shape.constant.size)
+
+    @property
+    def dim(self) -> int:
+        """P - codim."""
+        return self.setting.n_params - self.codim
+
+    @property
+    def separation_size(self) -> int:
+        """Sample size from which the branch is separated from all other zeros of the loss.
+
+        The codimension (Local Recovery, Lemma 4.2b). With several outputs it is sufficient
+        and may not be necessary, as every sample gives several equations.
+        """
+        return self.codim
+
+    @property
+    def groups(self) -> tuple[tuple[int, ...], ...]:
+        """Neurons of the labelled groups in order, of the free groups, of the constant group."""
+        head = (self.blocks[0],) if self.blocks[0] else ()
+        return (*self.blocks[1:], *head)
+
+    @property
+    def labels(self) -> tuple[int, ...]:
+        """Label of every group: index of the target neuron, FREE, CONSTANT or SILENT."""
+        marks = tuple(range(len(self.shape.labelled))) + (FREE,) * len(self.shape.free)
+        if not self.blocks[0]:
+            return marks
+        return (*marks, SILENT if self.shape.constant.kind == SILENT_KIND else CONSTANT)
+
+    @property
+    def is_affine(self) -> bool:
+        """Whether the closure is an affine subspace."""
+        return self.constant_group.is_affine
+
+    @property
+    def kind(self) -> str:
+        """Sizes of the groups in words; the same for all branches of an orbit."""
+        return self.shape.describe()
+
+    @property
+    def name(self) -> str:
+        """The groups with their neurons, counted from 1: ``{1,-2}=t1 {3}=free``.
+
+        A minus sign marks a neuron whose weights are flipped.
+        """
+        words = []
+        for group, label in zip(self.groups, self.labels, strict=True):
+            inner = ",".join(str((k + 1) * self.signs[k]) for k in group)
+            word = {FREE: "free", CONSTANT: "constant", SILENT: "silent"}.get(label)
+            words.append(f"{{{inner}}}={word or f't{label + 1}'}")
+        return " ".join(words)
+
+    @property
+    def constant_group(self) -> ConstantGroup:
+        """The constant group; of no neurons where there is none."""
+        kind = self.shape.constant.kind
+        return ConstantGroup(self.setting, kind, self.variant, self.target.constant)
+
+    def __repr__(self) -> str:
+        return f"Branch({self.name!r}, dim={self.dim}, codim={self.codim})"
+
+    def project(self, theta: ArrayLike) -> Floats:
+        """Return the nearest point of the closure.
+
+        Exact for affine branches. For the others the constant group is found by a local
+        search: a point of the closure, and the nearest one if `theta` is near it.
+        """
+        rows, batched = _rows(theta, self.setting.n_params)
+        result = np.full_like(rows, np.nan)
+        finite = np.isfinite(rows).all(axis=1)
+        result[finite] = self._project(rows[finite])
+        return result if batched else result[0]
+
+    def distance(self, theta: ArrayLike) -> Floats:
+        """Return the Euclidean distance to the closure, infinity for rows that are not finite.
+
+        For a branch that is not affine: an upper bound, see `project`.
+        """
+        rows, batched = _rows(theta, self.setting.n_params)
+        finite = np.isfinite(rows).all(axis=1)
+        result = np.full(len(rows), np.inf)
+        with np.errstate(over="ignore"):
+            result[finite] = np.linalg.norm(self._project(rows[finite]) - rows[finite], axis=1)
+        return result if batched else result[0]
+
+    def contains(self, theta: ArrayLike, tol: float) -> NDArray[np.bool_]:
+        """Return whether points are within distance `tol` > 0 of the closure."""
+        return np.asarray(self.distance(theta) <= check_positive("tol", tol))
+
+    def equations(self, theta: ArrayLike) -> Floats:
+        """Return the left sides minus right sides of the `codim` independent equations."""
+        rows, batched = _rows(theta, self.setting.n_params)
+        matrix, right = self.linear_equations()
+        result = rows @ matrix.T - right
+        if not self.is_affine:
+            curved = self.constant_group.residual(self._constant_point(rows))
+            result = np.concatenate([result, curved], axis=1)
+        return result if batched else result[0]
+
+    def equations_jacobian(self, theta: ArrayLike) -> Floats:
+        """Return the derivative (codim, P) of `equations` at one point (P,)."""
+        s = self.setting
+        row = float_array("theta", theta, (s.n_params,))
+        matrix, _ = self.linear_equations()
+        if self.is_affine:
+            return matrix
+        values, slopes = self.constant_group.residual_jacobian(self._constant_point(row[None]))
+        curved = np.zeros((s.outputs, s.n_params))
+        for o in range(s.outputs):
+            for place, k in enumerate(self.blocks[0]):
+                curved[o, s.a_index(k, o)] = values[0, place]
+                curved[o, s.v_index(k, s.inputs)] = slopes[0, place, o]
+            if s.output_bias:
+                curved[o, s.c_index(o)] = 1.0
+        return np.concatenate([matrix, curved])
+
+    def tangent(self, theta: ArrayLike) -> Floats:
+        """Return an orthonormal basis (P, dim) of the tangent space at a point (P,) of it.
+
+        Raises
+        ------
+        ProblemError
+            At a singular point of a curved branch, which has no tangent space.
+        """
+        jacobian = self.equations_jacobian(theta)
+        if jacobian.shape[0] == 0:
+            return np.eye(self.setting.n_params)
+        _, values, right = np.linalg.svd(jacobian)
+        if values[-1] <= _RANK_HIGH * values[0]:
+            msg = (
+                f"theta is a singular point of the branch {self.name}: its equations have "
+                f"singular value {values[-1]:.1e}; take a generic point, such as sample(rng)"
+            )
+            raise ProblemError(msg)
+        return np.ascontiguousarray(right[len(values) :].T)
+
+    def sample(self, rng: np.random.Generator) -> Floats:
+        """Return a random member (P,): standard normal in what is free."""
+        s = self.setting
+        outgoing = rng.normal(size=(1, s.width, s.outputs))
+        incoming = rng.normal(size=(1, s.width, s.incoming))
+        constant = np.zeros((1, s.outputs))
+        outgoing, incoming, constant = self._groups(outgoing, incoming, constant)
+        members = list(self.blocks[0])
+        point = self.constant_group.sample(rng, len(members))
+        outgoing[:, members], incoming[:, members] = point.outgoing, point.incoming
+        return s.join(outgoing, incoming, point.constant)[0]
+
+    def intersection(self, other: Branch) -> int | None:
+        """Return the dimension of the intersection of two affine closures, None if empty.
+
+        Raises
+        ------
+        ProblemError
+            If a branch is not affine, the other one belongs to another family, or the rank
+            of the joint equations is not clear.
+
+        Notes
+        -----
+        Both sets of equations are stacked. Their entries are 0, +-1 and sigma(0), so the
+        singular values are either round-off or far from it; that gap is checked. Against the
+        closed form of ``docs/theory.md`` in ``test_intersection.py``.
+        """
+        if other.setting != self.setting or other.target is not self.target:
+            raise ProblemError("other belongs to another family; take both from one `branches`")
+        if not (self.is_affine and other.is_affine):
+            raise ProblemError(
+                f"intersection of {self.name} and {other.name} needs two affine branches; "
+                "at least one of them is curved"
+            )
+        (one, right_one), (two, right_two) = self.linear_equations(), other.linear_equations()
+        matrix = np.concatenate([one, two])
+        right = np.concatenate([right_one, right_two])
+        if len(matrix) == 0:
+            return self.setting.n_params
+        left, values, _ = np.linalg.svd(matrix)
+        relative = values / values[0]
+        if np.any((relative > _RANK_LOW) & (relative < _RANK_HIGH)):
+            raise ProblemError(
+                f"the rank of the joint equations of {self.name} and {other.name} is not clear"
+            )
+        rank = int((relative >= _RANK_HIGH).sum())
+        defect = np.abs(left[:, rank:].T @ right).max(initial=0.0)
+        scale = max(1.0, float(np.abs(right).max(initial=0.0)))
+        return None if defect > 1e-9 * scale else self.setting.n_params - rank
+
+    def linear_equations(self) -> tuple[Floats, Floats]:
+        """Return the linear equations (matrix, right side); independent rows.
+
+        All `codim` of them if the branch is affine, else all but the curved ones.
+        """
+        rows = _Rows(self.setting)
+        for label, block in enumerate(self.blocks[1:]):
+            self._group_rows(rows, label, block)
+        self._constant_rows(rows)
+        return rows.arrays()
+
+    def _group_rows(self, rows: _Rows, label: int, block: tuple[int, ...]) -> None:
+        s, m0 = self.setting, len(self.shape.labelled)
+        eps = self.signs
+        shift = np.zeros(s.incoming)
+        if s.bias:
+            shift[-1] = s.centre
+        for place, k in enumerate(block):
+            for j in range(s.incoming):
+                if label < m0:
+                    value = eps[k] * self.target.incoming[label, j] + shift[j]
+                    rows.add({s.v_index(k, j): 1.0}, value)
+                elif place > 0:
+                    first = block[0]
+                    terms = {s.v_index(first, j): float(eps[first]), s.v_index(k, j): -eps[k]}
+                    rows.add(terms, (eps[first] - eps[k]) * shift[j])
+        for o in range(s.outputs):
+            weight = self.target.outgoing[label, o] if label < m0 else 0.0
+            rows.add({s.a_index(k, o): float(eps[k]) for k in block}, weight)
+
+    def _constant_rows(self, rows: _Rows) -> None:
+        s, group, members = self.setting, self.constant_group, self.blocks[0]
+        for place, k in enumerate(members):
+            for j in range(s.inputs):
+                rows.add({s.v_index(k, j): 1.0}, 0.0)
+            if group.kind == "zeros":
+                rows.add({s.v_index(k, s.inputs): 1.0}, group.variant[place])
+        if not (s.output_bias and group.is_affine):
+            return
+        for o in range(s.outputs):
+            terms = {s.c_index(o): 1.0}
+            if group.kind == "level":
+                terms |= {s.a_index(k, o): s.at_zero for k in members}
+            rows.add(terms, self.target.constant[o])
+
+    def _constant_point(self, rows: Floats) -> Point:
+        outgoing, incoming, constant = self.setting.split(rows)
+        members = list(self.blocks[0])
+        return Point(outgoing[:, members], incoming[:, members], constant)
+
+    def _groups(
+        self, outgoing: Floats, incoming: Floats, constant: Floats
+    ) -> tuple[Floats, Floats, Floats]:
+        """Project the labelled and free groups in place."""
+        m0 = len(self.shape.labelled)
+        eps = np.array(self.signs, dtype=np.float64)
+        for label, block in enumerate(self.blocks[1:]):
+            k = list(block)
+            if label < m0:
+                weight, vector = self.target.outgoing[label], self.target.incoming[label]
+                new = project_labelled(outgoing[:, k], incoming[:, k], eps[k], weight, vector)
+            else:
+                new = project_free(outgoing[:, k], incoming[:, k], eps[k])
+            outgoing[:, k], incoming[:, k] = new
+        return outgoing, incoming, constant
+
+    def _project(self, rows: Floats) -> Floats:
+        outgoing, incoming, constant = self._groups(*self.setting.split(rows))
+        k = list(self.blocks[0])
+        point = self.constant_group.project(Point(outgoing[:, k], incoming[:, k], constant))
+        outgoing[:, k], incoming[:, k] = point.outgoing, point.incoming
+        return self.setting.join(outgoing, incoming, point.constant)
+
+
+class _Rows:
+    """Collects sparse linear equations in theta."""
+
+    def __init__(self, setting: Setting) -> None:
+        self._n = setting.n_params
+        self._rows: list[Floats] = []
+        self._right: list[float] = []
+
+    def add(self, terms: dict[int, Any], right: float) -> None:
+        row = np.zeros(self._n)
+        for place, value in terms.items():
+            row[place] = value
+        self._rows.append(row)
+        self._right.append(float(right))
+
+    def arrays(self) -> tuple[Floats, Floats]:
+        return np.array(self._rows).reshape(-1, self._n), np.array(self._right)
+
+
+def _rows(theta: ArrayLike, n_params: int) -> tuple[Floats, bool]:
+    array = float_array("theta", theta, (n_params,), ("B", n_params))
+    return np.atleast_2d(array), array.ndim == 2

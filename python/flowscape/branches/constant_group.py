@@ -1,0 +1,230 @@
+"""The constant group: neurons with zero input weight, which together make the constant part.
+
+All functions work on a batch of points given by the group's own coordinates: outgoing (B, q, O),
+centred incoming (B, q, D) and the output bias (B, O), which is 0 where there is none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flowscape.branches.setting import Setting
+from flowscape.branches.shapes import CURVED, EMPTY, LEVEL, SHEET, SILENT, ZEROS, Variant
+
+Floats = NDArray[np.float64]
+
+_STEPS = 60
+_DAMPING = 1e-3
+
+
+class Point(NamedTuple):
+    """Coordinates of a constant group: outgoing, centred incoming, output bias."""
+
+    outgoing: Floats
+    incoming: Floats
+    constant: Floats
+
+
+@dataclass(frozen=True)
+class ConstantGroup:
+    """One constant group of one branch.
+
+    Attributes
+    ----------
+    setting : Setting
+        The student.
+    kind : str
+        See `shapes.ConstantType`.
+    variant : tuple of float
+        The zeros of the neurons in order, or the interval of b.
+    target : (O,) ndarray
+        C0.
+    """
+
+    setting: Setting
+    kind: str
+    variant: Variant
+    target: Floats
+
+    @property
+    def is_affine(self) -> bool:
+        """Whether the equations are linear."""
+        return self.kind not in (SHEET, CURVED)
+
+    def codim(self, size: int) -> int:
+        """Return the number of equations for `size` neurons, the output bias included."""
+        s = self.setting
+        if self.kind == ZEROS:
+            return size * s.incoming
+        outputs = s.outputs
+        if self.kind in (EMPTY, SILENT) and not s.output_bias:
+            outputs = 0
+        return size * s.inputs + outputs
+
+    def project(self, point: Point) -> Point:
+        """Return the nearest point of the group's set.
+
+        For a curved set this is a local search from `point`: a member of the set whose
+        distance is an upper bound, and the true one near the set.
+        """
+        s = self.setting
+        outgoing, incoming, constant = point.outgoing, point.incoming.copy(), point.constant
+        incoming[:, :, : s.inputs] = 0.0
+        if self.kind in (SHEET, CURVED):
+            return self._project_curved(Point(outgoing, incoming, constant))
+        if self.kind == ZEROS:
+            incoming[:, :, -1] = np.asarray(self.variant) - s.centre
+        elif self.kind == LEVEL:
+            size = outgoing.shape[1]
+            gap = constant + s.at_zero * outgoing.sum(axis=1) - self.target
+            step = gap / (1.0 + size * s.at_zero**2)
+            outgoing = outgoing - s.at_zero * step[:, None, :]
+            constant = constant - step
+        elif s.output_bias:
+            constant = np.broadcast_to(self.target, constant.shape)
+        return Point(outgoing, incoming, constant)
+
+    def residual(self, point: Point) -> Floats:
+        """Return c + sum a sigma(b) - C0, shape (B, O)."""
+        values, _ = self._values(point.incoming)
+        return point.constant + np.einsum("bko,bk->bo", point.outgoing, values) - self.target
+
+    def residual_jacobian(self, point: Point) -> tuple[Floats, Floats]:
+        """Return the derivative of `residual`: sigma(b_k) (B, q) for a, a_k sigma'(b_k) for b."""
+        values, slopes = self._values(point.incoming)
+        return values, point.outgoing * slopes[:, :, None]
+
+    def sample(self, rng: np.random.Generator, size: int) -> Point:
+        """Return one random member, batch axis of length 1."""
+        s = self.setting
+        outgoing = rng.normal(size=(1, size, s.outputs))
+        incoming = np.zeros((1, size, s.incoming))
+        constant = np.zeros((1, s.outputs))
+        if self.kind == SHEET:
+            incoming[0, 0, -1] = self._inside(rng.normal(scale=1.0)) - s.centre
+        elif self.kind == CURVED:
+            incoming[0, :, -1] = rng.normal(size=size)
+        if s.output_bias:
+            constant = constant + rng.normal(size=s.outputs)
+        point = Point(outgoing, incoming, constant)
+        if self.kind in (SHEET, CURVED):
+            return self._lift(point, incoming[:, :, -1])
+        return self.project(point)
+
+    def _values(self, incoming: Floats) -> tuple[Floats, Floats]:
+        return self.setting.sigma(incoming[:, :, -1] + self.setting.centre)
+
+    def _inside(self, b: float) -> float:
+        """Return b, or a point of the open interval near it."""
+        low, high = self.variant[0], self.variant[1]
+        if low < b < high:
+            return b
+        width = min(1.0, high - low)
+        return low + 0.5 * width if b <= low else high - 0.5 * width
+
+    # For given biases the equation is linear in (a, c): the nearest (a, c) is explicit. What
+    # is left is a least-squares problem in the biases alone (variable projection).
+
+    def _lift(self, point: Point, biases: Floats) -> Point:
+        """Return the nearest member with the given centred biases (B, q)."""
+        values, _ = self.setting.sigma(biases + self.setting.centre)
+        ratio = self._gap(point, values) / self._norm2(values)[:, None]
+        incoming = np.zeros_like(point.incoming)
+        incoming[:, :, -1] = biases
+        constant = point.constant + ratio if self.setting.output_bias else point.constant
+        return Point(point.outgoing + values[:, :, None] * ratio[:, None, :], incoming, constant)
+
+    def _gap(self, point: Point, values: Floats) -> Floats:
+        return self.target - point.constant - np.einsum("bko,bk->bo", point.outgoing, values)
+
+    def _norm2(self, values: Floats) -> Floats:
+        return (values**2).sum(axis=1) + float(self.setting.output_bias)
+
+    def _cost(self, point: Point, biases: Floats) -> Floats:
+        values, _ = self.setting.sigma(biases + self.setting.centre)
+        norm2 = self._norm2(values)
+        moved = ((biases - point.incoming[:, :, -1]) ** 2).sum(axis=1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            lifted = (self._gap(point, values) ** 2).sum(axis=1) / norm2
+        cost = np.where(norm2 > 0.0, moved + lifted, np.inf)
+        return np.where(self._in_interval(biases), cost, np.inf)
+
+    def _in_interval(self, biases: Floats) -> NDArray[np.bool_]:
+        if self.kind != SHEET:
+            return np.ones(len(biases), dtype=bool)
+        b = biases[:, 0] + self.setting.centre
+        return (b > self.variant[0]) & (b < self.variant[1])
+
+    def _project_curved(self, point: Point) -> Point:
+        biases = self._start(point)
+        cost = self._cost(point, biases)
+        damping = np.full(len(cost), _DAMPING)
+        active = np.isfinite(cost)
+        for _ in range(_STEPS):
+            rows = np.flatnonzero(active)
+            if len(rows) == 0:
+                break
+            local = Point(*(part[rows] for part in point))
+            trial = biases[rows] + self._step(local, biases[rows], damping[rows])
+            new = self._cost(local, trial)
+            better = new < cost[rows]
+            small = cost[rows] - new <= 1e-15 * cost[rows]
+            biases[rows[better]], cost[rows[better]] = trial[better], new[better]
+            damping[rows] *= np.where(better, 0.1, 10.0)
+            active[rows] = np.where(better, ~small, damping[rows] < 1e8)
+        return self._with_zeros(point, self._lift(point, biases), cost)
+
+    def _start(self, point: Point) -> Floats:
+        """Return biases with finite cost: the given ones, or inside the interval."""
+        biases = point.incoming[:, :, -1].copy()
+        if self.kind == SHEET:
+            low, high = (end - self.setting.centre for end in self.variant)
+            offsets = np.array([1e-2, 0.1, 0.3, 1.0, 3.0])
+            offered = np.concatenate([low + offsets, high - offsets])
+            offered = offered[np.isfinite(offered) & (offered > low) & (offered < high)]
+            tries = [biases, *(np.full_like(biases, b) for b in offered)]
+            costs = np.stack([self._cost(point, one) for one in tries])
+            return np.stack(tries)[np.argmin(costs, axis=0), np.arange(len(biases))]
+        values, _ = self.setting.sigma(biases + self.setting.centre)
+        biases[self._norm2(values) == 0.0] += 1e-3
+        return biases
+
+    def _step(self, point: Point, biases: Floats, damping: Floats) -> Floats:
+        """Return the damped Gauss-Newton step of (b - b0, gap/norm) in b."""
+        values, slopes = self.setting.sigma(biases + self.setting.centre)
+        norm2 = self._norm2(values)[:, None, None]
+        norm = np.sqrt(norm2)
+        gap = self._gap(point, values)[:, :, None]
+        slope = slopes[:, None, :]
+        outgoing = np.swapaxes(point.outgoing, 1, 2)
+        jacobian = -outgoing * slope / norm - gap * (values[:, None, :] * slope) / (norm * norm2)
+        size = biases.shape[1]
+        gram = np.eye(size) + np.swapaxes(jacobian, 1, 2) @ jacobian
+        diagonal = np.einsum("bkk->bk", gram)
+        diagonal += damping[:, None] * diagonal
+        gradient = (biases - point.incoming[:, :, -1])[:, :, None]
+        gradient = gradient + np.swapaxes(jacobian, 1, 2) @ (gap / norm)
+        return -np.linalg.solve(gram, gradient)[:, :, 0]
+
+    def _with_zeros(self, point: Point, found: Point, cost: Floats) -> Point:
+        """Return `found`, or the nearest point where every b is a zero, if that is nearer.
+
+        Such points belong to the closure of the curved set if C0 = 0, there is no output
+        bias and q > O; the search in b cannot reach them, as its cost jumps there.
+        """
+        s = self.setting
+        size = point.outgoing.shape[1]
+        if s.output_bias or np.any(self.target) or size <= s.outputs or not s.zeros:
+            return found
+        zeros = np.asarray(s.zeros) - s.centre
+        b = point.incoming[:, :, -1]
+        nearest = zeros[np.argmin(np.abs(b[:, :, None] - zeros), axis=2)]
+        use = ~(cost <= ((b - nearest) ** 2).sum(axis=1))
+        incoming = found.incoming.copy()
+        incoming[use, :, -1] = nearest[use]
+        outgoing = np.where(use[:, None, None], point.outgoing, found.outgoing)
+        return Point(outgoing, incoming, found.constant)

@@ -1,0 +1,241 @@
+"""The lazy sequence of all branches of a target, and the search for the one a point is on."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
+from typing import overload
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from flowscape.branches.branch import Branch
+from flowscape.branches.groups import sign_choices
+from flowscape.branches.locate import Family, Location, locate
+from flowscape.branches.reduce import Reduced
+from flowscape.branches.relations import setting_of
+from flowscape.branches.setting import Setting
+from flowscape.branches.shapes import Shape, count_sets, shapes
+from flowscape.branches.target import target_of
+from flowscape.errors import ProblemError, check_count
+from flowscape.problem.network import TwoLayer
+from flowscape.problem.teacher import Teacher
+
+__all__ = ["Branches", "Orbit", "branches"]
+
+@dataclass(frozen=True)
+class Orbit:
+    """Branches that permutations of the neurons and sign flips map to each other.
+
+    Attributes
+    ----------
+    representative : Branch
+        The first of them.
+    sets : int
+        How many there are.
+    """
+
+    representative: Branch
+    sets: int
+
+
+class Branches(Sequence[Branch]):
+    """All branches of a target, in the order of their orbits.
+
+    Nothing is listed before it is asked for: ``fam[i]`` is computed from i. The length is
+    exact in `count`; ``len`` fails beyond the largest machine integer, as for any sequence.
+
+    Attributes
+    ----------
+    net : TwoLayer
+        The student.
+    teacher : Teacher
+        The target, as given.
+    target : Reduced
+        The target after reduction: equal neurons merged, dead ones dropped, constants
+        absorbed; `Reduced.notes` says what was done.
+    setting : Setting
+        Dimensions and relations of the student.
+    message : str
+        Why there is no branch; empty if there are branches.
+    """
+
+    def __init__(self, net: TwoLayer, teacher: Teacher) -> None:
+        self.net = net
+        self.teacher = teacher
+        self.setting: Setting = setting_of(net)
+        self.target: Reduced = target_of(self.setting, teacher)
+        self.message: str = self._why_empty()
+
+    def _why_empty(self) -> str:
+        s, target = self.setting, self.target
+        if s.width < self._least_width:
+            return (
+                f"width={s.width} is less than the {self._least_width} neurons that the target "
+                "needs; no network of this width recovers it"
+            )
+        if target.has_constant and not (s.output_bias or s.bias):
+            return (
+                "the target has a constant part, and the student has neither bias nor output "
+                "bias; no such network recovers it"
+            )
+        return ""
+
+    @property
+    def _least_width(self) -> int:
+        s, target = self.setting, self.target
+        constant = target.has_constant and s.bias and not s.output_bias
+        return target.m0 + int(constant)
+
+    @cached_property
+    def shapes(self) -> tuple[Shape, ...]:
+        """The orbits, without their sets."""
+        if self.message:
+            return ()
+        return tuple(shapes(self.setting, self.target.m0, self.target.has_constant))
+
+    @cached_property
+    def ends(self) -> tuple[int, ...]:
+        """Cumulative numbers of sets of the orbits."""
+        return tuple(accumulate(shape.n_sets(self.setting.signed) for shape in self.shapes))
+
+    def count(self, r: int | None = None, l: int | None = None) -> int:  # type: ignore[override]  # noqa: E741
+        """Return the exact number of branches.
+
+        Parameters
+        ----------
+        r : int, optional
+            Count only those with r labelled and free groups.
+        l : int, optional
+            Count only those with deficient number l.
+        """
+        if r is not None:
+            r = check_count("r", r, "give a number of groups", minimum=0)
+        if l is not None:
+            l = check_count("l", l, "give a deficient number", minimum=0)  # noqa: E741
+        if self.message:
+            return 0
+        return count_sets(self.setting, self.target.m0, self.target.has_constant, r, l)
+
+    def __len__(self) -> int:
+        return self.count()
+
+    def __bool__(self) -> bool:
+        return not self.message
+
+    def __iter__(self) -> Iterator[Branch]:
+        for orbit, shape in enumerate(self.shapes):
+            for rank in range(shape.n_sets(self.setting.signed)):
+                yield self._branch(orbit, rank)
+
+    @overload
+    def __getitem__(self, index: int) -> Branch: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Branch]: ...
+    def __getitem__(self, index: int | slice) -> Branch | list[Branch]:
+        total = self.ends[-1] if self.ends else 0
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(total))]
+        wanted = int(index) + (total if index < 0 else 0)
+        if not 0 <= wanted < total:
+            raise IndexError(f"index={index} must be in [{-total}, {total - 1}]")
+        orbit = bisect_right(self.ends, wanted)
+        return self._branch(orbit, wanted - (self.ends[orbit - 1] if orbit else 0))
+
+    def orbits(self) -> list[Orbit]:
+        """Return one representative per orbit, and the number of sets of the orbit."""
+        counts = [shape.n_sets(self.setting.signed) for shape in self.shapes]
+        return [Orbit(self._branch(o, 0), count) for o, count in enumerate(counts)]
+
+    @property
+    def optimistic_size(self) -> int:
+        """Smallest sample size at which a network of the target's own width is determined.
+
+        (D + 1) m0 for one output without constant part; below it nothing recovers.
+
+        Raises
+        ------
+        ProblemError
+            For several outputs, where it is not known in closed form.
+
+        Notes
+        -----
+        Single-neuron target, section 3.2. One more for the output bias. Without output bias
+        a constant part C0 != 0 needs one constant neuron, with d + 1 parameters that count.
+        """
+        s, target = self.setting, self.target
+        if s.outputs > 1:
+            raise ProblemError(
+                f"outputs={s.outputs} has no known optimistic sample size; use one output"
+            )
+        size = (s.incoming + 1) * target.m0 + int(s.output_bias)
+        if target.has_constant and not s.output_bias:
+            size += s.inputs + 1
+        return size
+
+    def locate(self, theta: ArrayLike, tol: float, *, margin: float = 0.1) -> Location:
+        """Return the branch that each point is on.
+
+        Parameters, result and errors as in `flowscape.branches.locate.locate`; in addition a
+        ProblemError if there is no branch.
+        """
+        if self.message:
+            raise ProblemError(f"there is no branch to locate on: {self.message}")
+        family = Family(self.setting, self.target, self.shapes, self.ends)
+        return locate(family, theta, tol, margin=margin)
+
+    def _branch(self, orbit: int, rank: int) -> Branch:
+        shape, s = self.shapes[orbit], self.setting
+        start = self.ends[orbit - 1] if orbit else 0
+        rest, variant = divmod(rank, len(shape.constant.variants))
+        partition, bits = divmod(rest, 2**shape.sign_bits) if s.signed else (rest, 0)
+        blocks = shape.blocks(partition)
+        signs = [1] * s.width
+        if s.signed:
+            for place, block in enumerate(blocks[1:]):
+                table = sign_choices(len(block), True, place >= len(shape.labelled))
+                bits, row = divmod(bits, len(table))
+                for k, sign in zip(block, table[row], strict=True):
+                    signs[k] = int(sign)
+        return Branch(
+            setting=s,
+            target=self.target,
+            shape=shape,
+            blocks=blocks,
+            signs=tuple(signs),
+            variant=shape.constant.variants[variant],
+            orbit=orbit,
+            index=start + rank,
+        )
+
+
+def branches(net: TwoLayer, teacher: Teacher) -> Branches:
+    r"""Return the branches of :math:`Q^* = \{\theta : f(\theta, \cdot) = f^*\}`.
+
+    Parameters
+    ----------
+    net : TwoLayer
+        The student.
+    teacher : Teacher
+        The target. Any width; it is reduced first.
+
+    Returns
+    -------
+    Branches
+        Empty, with a `message`, if no network of the student's width is the target.
+
+    Raises
+    ------
+    ProblemError
+        If student and target have other inputs, outputs or activations, or the activation
+        obeys relations that the enumeration does not know.
+
+    Notes
+    -----
+    Local Recovery, section 3.4, extended by signs and by the constant group; proofs in
+    ``docs/theory.md``, checks in ``tests/unit/branches/test_components.py``.
+    """
+    return Branches(net, teacher)

@@ -1,0 +1,150 @@
+"""Match the neurons of one network to the target's, after reduction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from flowscape.branches.reduce import CONSTANT, FREE, SILENT, Reduced, reduce_network
+from flowscape.branches.relations import setting_of
+from flowscape.branches.target import reduced_teacher
+from flowscape.errors import check_positive, finite_array
+from flowscape.problem.network import TwoLayer
+from flowscape.problem.teacher import Teacher
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Matching:
+    """Which target neuron each neuron helps to make, and how well.
+
+    Attributes
+    ----------
+    labels : (m,) ndarray of int
+        Index t >= 0 of the target neuron after reduction; FREE (-1): a group that no target
+        neuron is near to; CONSTANT (-2): zero input weight; SILENT (-3): zero input weight
+        where sigma(0) = 0, so without any effect.
+    groups : (m,) ndarray of int
+        Neurons with one number have equal incoming vectors, up to sign where the activation
+        is odd; CONSTANT or SILENT as in `labels`.
+    signs : (m,) ndarray of int
+        eps_k: the neuron counts as (eps_k a_k, eps_k v_k). All v of a labelled group are then
+        near the target's.
+    incoming_error : (m0,) ndarray
+        Distance of the incoming vector of the group to that of the target neuron; infinity
+        where no group is left for it.
+    outgoing_error : (m0,) ndarray
+        Distance of the sum of its outgoing weights; the norm of the target's where no group
+        is left.
+    free_error : float
+        Largest norm of the sum of outgoing weights of a free group; 0 without free groups.
+    constant_error : float
+        Distance of the constant part.
+    perfect : bool
+        All four errors are within the tolerance: the network is the target, up to it.
+    notes : tuple of str
+        What the reduction of the network did.
+    target : Reduced
+        The target that the labels count.
+    """
+
+    labels: NDArray[np.int64]
+    groups: NDArray[np.int64]
+    signs: NDArray[np.int64]
+    incoming_error: Floats
+    outgoing_error: Floats
+    free_error: float
+    constant_error: float
+    perfect: bool
+    notes: tuple[str, ...]
+    target: Reduced
+
+
+def matching(
+    theta: ArrayLike, teacher: Teacher, net: TwoLayer | None = None, *, tol: float = 1e-6
+) -> Matching:
+    """Match the neurons of a network to the target's.
+
+    The network is reduced: neurons with equal incoming vectors are merged (up to sign where
+    the activation is odd), neurons with zero input weight are set apart. Then the pairs (group,
+    target neuron) are taken in the order of their distance, incoming and outgoing together.
+
+    Parameters
+    ----------
+    theta : (P,) array_like
+        Parameters of one network.
+    teacher : Teacher
+        The target.
+    net : TwoLayer, optional
+        The network of `theta`. By default the teacher's, with the width that fits `theta`.
+    tol : float
+        Distances > 0 of incoming vectors, and norms of sums of outgoing weights, up to which
+        they count as equal or 0.
+
+    Raises
+    ------
+    ShapeError, ProblemError, OptionError
+        If `theta` does not fit, or as in `branches`.
+    """
+    tol = check_positive("tol", tol)
+    net = _fitting(theta, teacher.net) if net is None else net
+    row = finite_array("theta", theta, (net.n_params,), remedy="give one network")
+    setting = setting_of(net)
+    target = reduced_teacher(setting, teacher)
+    found = reduce_network(setting, row, tol)
+    pairs = _pair(found, target, setting.signed)
+    labels = np.where(found.group >= 0, FREE, found.group)
+    signs = found.signs.copy()
+    incoming_error = np.full(target.m0, np.inf)
+    outgoing_error = np.linalg.norm(target.outgoing, axis=1)
+    for g, t, sign in pairs:
+        members = found.group == g
+        labels[members] = t
+        signs[members] *= sign
+        incoming_error[t] = np.linalg.norm(sign * found.vectors[g] - target.incoming[t])
+        outgoing_error[t] = np.linalg.norm(sign * found.sums[g] - target.outgoing[t])
+    labelled = {g for g, _, _ in pairs}
+    free = [g for g in range(len(found.sums)) if g not in labelled]
+    free_error = float(np.linalg.norm(found.sums[free], axis=1).max(initial=0.0))
+    constant_error = float(np.linalg.norm(found.constant - target.constant))
+    errors = [*incoming_error, *outgoing_error, free_error, constant_error]
+    return Matching(
+        labels=labels,
+        groups=found.group,
+        signs=signs,
+        incoming_error=incoming_error,
+        outgoing_error=outgoing_error,
+        free_error=free_error,
+        constant_error=constant_error,
+        perfect=bool(max(errors) <= tol),
+        notes=found.notes,
+        target=target,
+    )
+
+
+def _fitting(theta: ArrayLike, net: TwoLayer) -> TwoLayer:
+    """Return `net` with the width that fits the length of `theta`, or as near as possible."""
+    block = net.outputs + net.neuron_inputs
+    size = np.asarray(theta).size - (net.outputs if net.output_bias else 0)
+    return TwoLayer(
+        max(1, size // block), net.inputs, net.activation, net.bias, net.outputs, net.output_bias
+    )
+
+
+def _pair(found: Reduced, target: Reduced, signed: bool) -> list[tuple[int, int, int]]:
+    """Return (group, target neuron, sign) of the greedy one-to-one pairing of live groups."""
+    offers = []
+    for g in found.live:
+        for t in range(target.m0):
+            for sign in (1, -1) if signed else (1,):
+                apart = np.linalg.norm(sign * found.vectors[g] - target.incoming[t])
+                weight = np.linalg.norm(sign * found.sums[g] - target.outgoing[t])
+                offers.append((float(np.hypot(apart, weight)), int(g), t, sign))
+    pairs: list[tuple[int, int, int]] = []
+    for _, g, t, sign in sorted(offers):
+        if all(g != other and t != label for other, label, _ in pairs):
+            pairs.append((g, t, sign))
+    return pairs

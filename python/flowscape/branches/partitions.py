@@ -1,0 +1,212 @@
+"""Exact integer combinatorics: Stirling numbers, integer partitions, ranked subsets.
+
+Everything here is a Python integer, so no count overflows. Set partitions are never listed: a
+partition is reached from its rank (`unrank_blocks`) and back (`rank_blocks`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from math import comb, factorial
+
+from flowscape.errors import check_count
+
+Blocks = tuple[tuple[int, ...], ...]
+
+
+@lru_cache(maxsize=None)
+def stirling2(n: int, k: int, smallest: int = 1) -> int:
+    """Return the number of partitions of n things into k blocks of size >= `smallest`.
+
+    ``smallest=1`` gives the Stirling numbers of the second kind, ``smallest=2`` the associated
+    ones. Recurrence: the block of the last thing is either minimal or loses that thing.
+    """
+    if k == 0:
+        return int(n == 0)
+    if n < smallest * k:
+        return 0
+    grown = k * stirling2(n - 1, k, smallest)
+    return grown + comb(n - 1, smallest - 1) * stirling2(n - smallest, k - 1, smallest)
+
+
+def count_labelled(n: int, labelled: int, free: int, singletons: int | None = None) -> int:
+    """Return the number of ways to put n neurons into labelled and free groups.
+
+    Every group is non-empty; the labelled ones are distinguished, the free ones are not.
+    `singletons` fixes the number of free groups of size 1; None sums over it.
+    """
+    if singletons is None:
+        r = labelled + free
+        return stirling2(n, r) * factorial(r) // factorial(free)
+    rest = n - singletons
+    if rest < 0 or singletons > free:
+        return 0
+    total = sum(
+        comb(rest, j)
+        * factorial(labelled)
+        * stirling2(rest - j, labelled)
+        * stirling2(j, free - singletons, 2)
+        for j in range(rest + 1)
+    )
+    return comb(n, singletons) * total
+
+
+def count_branches(m: int, m0: int, r: int | None = None) -> int:
+    r"""Return the number of branches (sets) for a generic activation without bias.
+
+    .. math:: \sum_r S(m, r)\, r!/(r-m_0)!
+
+    with S the Stirling number of the second kind: choose the r groups, then which of them
+    carry the m0 labels.
+
+    Parameters
+    ----------
+    m : int
+        Neurons of the student, >= 1.
+    m0 : int
+        Neurons of the target, >= 0. ``m < m0`` gives 0: no network of the student's width is
+        the target.
+    r : int, optional
+        Count only the branches with r groups.
+
+    Returns
+    -------
+    int
+        Exact.
+
+    Raises
+    ------
+    OptionError
+        If an argument is not an integer in its range.
+
+    Notes
+    -----
+    Local Recovery, section 3.4; a branch is counted as a set of parameters, not as a pair
+    (partition, permutation), many of which describe the same set. Checked against a brute-force
+    listing in ``tests/unit/branches/test_partitions.py``.
+    """
+    m = check_count("m", m, "give the number of student neurons")
+    m0 = check_count("m0", m0, "give the number of target neurons", minimum=0)
+    if r is not None:
+        r = check_count("r", r, "give the number of groups", minimum=0)
+        return count_labelled(m, m0, r - m0) if r >= m0 else 0
+    return sum(count_labelled(m, m0, q - m0) for q in range(m0, m + 1))
+
+
+def compositions(n: int, parts: int) -> Iterator[tuple[int, ...]]:
+    """Yield the ordered ways to write n as a sum of `parts` positive integers, largest first."""
+    if parts == 0:
+        if n == 0:
+            yield ()
+        return
+    for first in range(n - parts + 1, 0, -1):
+        for rest in compositions(n - first, parts - 1):
+            yield (first, *rest)
+
+
+def integer_partitions(n: int, parts: int, largest: int | None = None) -> Iterator[tuple[int, ...]]:
+    """Yield the non-increasing ways to write n as a sum of `parts` positive integers."""
+    if parts == 0:
+        if n == 0:
+            yield ()
+        return
+    top = n - parts + 1 if largest is None else min(largest, n - parts + 1)
+    for first in range(top, 0, -1):
+        if first * parts < n:
+            break
+        for rest in integer_partitions(n - first, parts - 1, first):
+            yield (first, *rest)
+
+
+def _runs(sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yield (size, multiplicity) of a non-increasing tuple."""
+    for size in dict.fromkeys(sizes):
+        yield size, sizes.count(size)
+
+
+def count_blocks(m: int, labelled: Sequence[int], free: Sequence[int]) -> int:
+    """Return the number of ways to fill blocks of the given sizes with m distinct neurons.
+
+    Blocks of `labelled` are distinguished, blocks of `free` only by their size. The sizes
+    must add up to m.
+    """
+    total = factorial(m)
+    for size in (*labelled, *free):
+        total //= factorial(size)
+    for _, multiplicity in _runs(free):
+        total //= factorial(multiplicity)
+    return total
+
+
+def _unrank_subset(pool: Sequence[int], size: int, rank: int) -> tuple[int, ...]:
+    """Return the rank-th subset of `pool` (sorted) of the given size, lexicographically."""
+    chosen: list[int] = []
+    for position, item in enumerate(pool):
+        if len(chosen) == size:
+            break
+        with_item = comb(len(pool) - position - 1, size - len(chosen) - 1)
+        if rank < with_item:
+            chosen.append(item)
+        else:
+            rank -= with_item
+    return tuple(chosen)
+
+
+def _rank_subset(pool: Sequence[int], subset: Sequence[int]) -> int:
+    members, rank, left = set(subset), 0, len(subset)
+    for position, item in enumerate(pool):
+        if left == 0:
+            break
+        if item in members:
+            left -= 1
+        else:
+            rank += comb(len(pool) - position - 1, left - 1)
+    return rank
+
+
+def unrank_blocks(m: int, labelled: Sequence[int], free: Sequence[int], rank: int) -> Blocks:
+    """Return the rank-th way counted by `count_blocks`: labelled blocks, then free ones.
+
+    Free blocks of equal size come in the order of their smallest neuron.
+    """
+    pool: list[int] = list(range(m))
+    blocks: list[tuple[int, ...]] = []
+    for size in labelled:
+        rank, digit = divmod(rank, comb(len(pool), size))
+        block = _unrank_subset(pool, size, digit)
+        blocks.append(block)
+        pool = [k for k in pool if k not in block]
+    for size, multiplicity in _runs(free):
+        rank, digit = divmod(rank, comb(len(pool), size * multiplicity))
+        union = list(_unrank_subset(pool, size * multiplicity, digit))
+        pool = [k for k in pool if k not in union]
+        while union:
+            rank, digit = divmod(rank, comb(len(union) - 1, size - 1))
+            block = (union[0], *_unrank_subset(union[1:], size - 1, digit))
+            blocks.append(block)
+            union = [k for k in union if k not in block]
+    return tuple(blocks)
+
+
+def rank_blocks(m: int, labelled: Sequence[int], free: Sequence[int], blocks: Blocks) -> int:
+    """Return the rank of a partition in canonical order; inverse of `unrank_blocks`."""
+    pool: list[int] = list(range(m))
+    digits: list[tuple[int, int]] = []
+    queue = list(blocks)
+    for size in labelled:
+        block = queue.pop(0)
+        digits.append((_rank_subset(pool, block), comb(len(pool), size)))
+        pool = [k for k in pool if k not in block]
+    for size, multiplicity in _runs(free):
+        group = [queue.pop(0) for _ in range(multiplicity)]
+        union = sorted(k for block in group for k in block)
+        digits.append((_rank_subset(pool, union), comb(len(pool), size * multiplicity)))
+        pool = [k for k in pool if k not in union]
+        for block in group:
+            digits.append((_rank_subset(union[1:], block[1:]), comb(len(union) - 1, size - 1)))
+            union = [k for k in union if k not in block]
+    rank = 0
+    for digit, base in reversed(digits):
+        rank = rank * base + digit
+    return rank

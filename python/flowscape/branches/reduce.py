@@ -1,0 +1,147 @@
+"""Reduction of a network to distinct, live, sign-folded neurons and a constant part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flowscape.branches.setting import Setting
+
+Floats = NDArray[np.float64]
+
+FREE, CONSTANT, SILENT = -1, -2, -3
+
+
+@dataclass(frozen=True)
+class Reduced:
+    """A network as a function: what is left when equal neurons are merged.
+
+    Attributes
+    ----------
+    outgoing : (m0, O) ndarray
+        Non-zero.
+    incoming : (m0, D) ndarray
+        Centred (see `Setting.split`), distinct, also up to sign if the activation is odd,
+        with non-zero input weights wherever a zero weight means a constant.
+    constant : (O,) ndarray
+        The constant part C0; 0 where it is round-off.
+    group : (m,) ndarray of int
+        Index of each neuron's group of equal incoming vectors, CONSTANT or SILENT.
+    signs : (m,) ndarray of int
+        eps_k with eps_k v_k = incoming vector of the group.
+    sums : (G, O) ndarray
+        Sum of eps_k a_k over every group, dead groups included.
+    vectors : (G, D) ndarray
+        Incoming vector of every group, dead groups included.
+    live : (m0,) ndarray of int
+        The groups that are kept.
+    notes : tuple of str
+        What was merged, dropped or absorbed, in words; empty if nothing was.
+    """
+
+    outgoing: Floats
+    incoming: Floats
+    constant: Floats
+    group: NDArray[np.int64]
+    signs: NDArray[np.int64]
+    sums: Floats
+    vectors: Floats
+    live: NDArray[np.int64]
+    notes: tuple[str, ...]
+
+    @property
+    def m0(self) -> int:
+        """Number of neurons left."""
+        return len(self.outgoing)
+
+    @property
+    def has_constant(self) -> bool:
+        """Whether the constant part is not 0."""
+        return bool(np.any(self.constant != 0.0))
+
+
+def reduce_network(setting: Setting, theta: Floats, tol: float) -> Reduced:
+    """Reduce one network.
+
+    Parameters
+    ----------
+    setting : Setting
+        Of a network of this width.
+    theta : (P,) ndarray
+        Its parameters.
+    tol : float
+        Incoming vectors nearer than this are equal, input weights shorter than this are 0,
+        and so are sums of outgoing weights and constants below it (Euclidean norms).
+
+    Returns
+    -------
+    Reduced
+    """
+    outgoing, incoming, constant = (part[0] for part in setting.split(theta[None]))
+    group, signs, notes = _group(setting, incoming, tol)
+    total = constant.copy()
+    for k in np.flatnonzero(group == CONSTANT):
+        at = incoming[k, -1] + setting.centre if setting.bias else 0.0
+        total += outgoing[k] * float(setting.sigma(np.array([at]))[0][0])
+    if np.linalg.norm(total) <= tol:
+        total = np.zeros_like(total)
+    count = max(int(group.max()) + 1, 0)
+    sums = np.zeros((count, setting.outputs))
+    vectors = np.zeros((count, setting.incoming))
+    for g in range(count):
+        members = np.flatnonzero(group == g)
+        sums[g] = (signs[members, None] * outgoing[members]).sum(axis=0)
+        vectors[g] = (signs[members, None] * incoming[members]).mean(axis=0)
+    live = np.flatnonzero(np.linalg.norm(sums, axis=1) > tol)
+    if len(live) < count:
+        notes.append(f"{count - len(live)} group(s) with outgoing sum 0 dropped")
+    return Reduced(
+        sums[live], vectors[live], total, group, signs, sums, vectors, live, tuple(notes)
+    )
+
+
+def _group(
+    setting: Setting, incoming: Floats, tol: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64], list[str]]:
+    """Return group index and sign per neuron, and what happened."""
+    group = np.full(len(incoming), FREE, dtype=np.int64)
+    signs = np.ones(len(incoming), dtype=np.int64)
+    notes: list[str] = []
+    zero = np.linalg.norm(incoming[:, : setting.inputs], axis=1) <= tol
+    if setting.bias:
+        group[zero] = CONSTANT
+    elif setting.silent:
+        group[zero] = SILENT
+    else:
+        group[zero] = CONSTANT
+    for mark, text in ((CONSTANT, "absorbed into the constant part"), (SILENT, "silent, dropped")):
+        if number := int((group == mark).sum()):
+            notes.append(f"{number} neuron(s) with zero input weight {text}")
+    count = 0
+    for k in np.flatnonzero(group == FREE):
+        if group[k] != FREE:
+            continue
+        group[k] = count
+        stack = [int(k)]
+        while stack:
+            at = stack.pop()
+            for j in np.flatnonzero(group == FREE):
+                sign = _equal_up_to_sign(setting, incoming[at], incoming[j], tol)
+                if sign:
+                    group[j], signs[j] = count, sign * signs[at]
+                    stack.append(int(j))
+        members = int((group == count).sum())
+        if members > 1:
+            notes.append(f"{members} neurons with equal incoming vectors merged")
+        count += 1
+    return group, signs, notes
+
+
+def _equal_up_to_sign(setting: Setting, one: Floats, other: Floats, tol: float) -> int:
+    if np.linalg.norm(one - other) <= tol:
+        return 1
+    if setting.signed and np.linalg.norm(one + other) <= tol:
+        return -1
+    return 0

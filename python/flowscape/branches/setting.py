@@ -1,0 +1,102 @@
+"""What the student allows: dimensions, sign symmetry, and what a constant neuron does.
+
+A `Setting` is computed once from the student network, by `relations.setting_of`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flowscape.problem.activation import Activation
+
+Floats = NDArray[np.float64]
+
+@dataclass(frozen=True)
+class Setting:
+    """Dimensions and relations of a student network.
+
+    Attributes
+    ----------
+    width, inputs, outputs : int
+        m, d and the number of outputs O.
+    bias, output_bias : bool
+        As in the network.
+    signed : bool
+        True if (a, v) and (-a, -v) are the same neuron, v the centred incoming vector.
+    centre : float
+        Centre of the oddness, subtracted from the biases; 0 if not `signed` or without bias.
+    silent : bool
+        Without bias: sigma(0) = 0, so a neuron with w = 0 does nothing.
+    at_zero : float
+        sigma(0).
+    zeros : tuple of float
+        The real zeros of sigma, ascending, with bias and without output bias; else empty.
+    activation : Activation
+        Evaluated by `sigma`.
+    """
+
+    width: int
+    inputs: int
+    outputs: int
+    bias: bool
+    output_bias: bool
+    signed: bool
+    centre: float
+    silent: bool
+    at_zero: float
+    zeros: tuple[float, ...]
+    activation: Activation
+
+    @property
+    def incoming(self) -> int:
+        """D: inputs, plus 1 with bias."""
+        return self.inputs + int(self.bias)
+
+    @property
+    def n_params(self) -> int:
+        """P = m (O + D), plus O with output bias."""
+        return self.width * (self.outputs + self.incoming) + self.outputs * int(self.output_bias)
+
+    def sigma(self, z: Floats) -> tuple[Floats, Floats]:
+        """Return sigma(z) and sigma'(z) at any shape."""
+        values, slopes = self.activation.values(z, 1)
+        return values, slopes
+
+    def split(self, theta: Floats) -> tuple[Floats, Floats, Floats]:
+        """Return outgoing (B, m, O), centred incoming (B, m, D) and output bias (B, O).
+
+        Centred: the last component is b - centre, so that a sign flip is v -> -v. Without
+        output bias the last array is 0.
+        """
+        batch, block = theta.shape[0], self.outputs + self.incoming
+        neurons = theta[:, : self.width * block].reshape(batch, self.width, block)
+        incoming = neurons[:, :, self.outputs :].copy()
+        if self.bias:
+            incoming[:, :, -1] -= self.centre
+        rest = theta[:, self.width * block :]
+        constant = rest.copy() if self.output_bias else np.zeros((batch, self.outputs))
+        return neurons[:, :, : self.outputs].copy(), incoming, constant
+
+    def join(self, outgoing: Floats, incoming: Floats, constant: Floats) -> Floats:
+        """Return theta (B, P); inverse of `split`."""
+        shifted = incoming.copy()
+        if self.bias:
+            shifted[:, :, -1] += self.centre
+        neurons = np.concatenate([outgoing, shifted], axis=2).reshape(len(outgoing), -1)
+        parts = [neurons, constant] if self.output_bias else [neurons]
+        return np.ascontiguousarray(np.concatenate(parts, axis=1))
+
+    def a_index(self, neuron: int, output: int) -> int:
+        """Position of a_{k,o} in theta."""
+        return neuron * (self.outputs + self.incoming) + output
+
+    def v_index(self, neuron: int, component: int) -> int:
+        """Position of a component of (w_k, b_k) in theta."""
+        return neuron * (self.outputs + self.incoming) + self.outputs + component
+
+    def c_index(self, output: int) -> int:
+        """Position of c_o in theta."""
+        return self.width * (self.outputs + self.incoming) + output

@@ -1,0 +1,77 @@
+"""The target of a student: checked against it and reduced."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from flowscape.branches.reduce import Reduced, reduce_network
+from flowscape.branches.setting import Setting
+from flowscape.errors import ProblemError
+from flowscape.problem.network import TwoLayer
+from flowscape.problem.teacher import Teacher
+
+TEACHER_TOL = 1e-12
+"""Weights of a target that differ by less, relative to its size, are equal up to round-off."""
+
+
+def reduced_teacher(setting: Setting, teacher: Teacher) -> Reduced:
+    """Return the reduced target, all neurons with zero input weight in its constant part.
+
+    Parameters
+    ----------
+    setting : Setting
+        The student.
+    teacher : Teacher
+        Of any width, with the student's inputs, outputs and activation; with bias only if
+        the student has one.
+
+    Raises
+    ------
+    ProblemError
+        If teacher and student do not fit.
+    """
+    net: TwoLayer = teacher.net
+    for name in ("inputs", "outputs", "activation"):
+        mine, theirs = getattr(setting, name), getattr(net, name)
+        if mine != theirs:
+            raise ProblemError(
+                f"teacher has {name}={theirs} and the student {name}={mine}; branches are known "
+                "for equal ones only"
+            )
+    if net.bias and not setting.bias:
+        raise ProblemError(
+            "teacher has bias=True and the student bias=False; give the student a bias"
+        )
+    parts = net.unpack(np.asarray(teacher.theta, dtype=np.float64))
+    common = replace(setting, width=net.width, output_bias=True)
+    incoming = parts.w
+    if setting.bias:
+        biases = parts.b if parts.b is not None else np.zeros(net.width)
+        incoming = np.concatenate([incoming, biases[:, None]], axis=1)
+    neurons = np.concatenate([parts.a.reshape(net.width, -1), incoming], axis=1)
+    constant = parts.c if parts.c is not None else np.zeros(net.outputs)
+    theta = np.concatenate([neurons.ravel(), constant])
+    tol = TEACHER_TOL * max(1.0, float(np.abs(theta).max()))
+    return reduce_network(common, theta, tol)
+
+
+def target_of(setting: Setting, teacher: Teacher) -> Reduced:
+    """Return the reduced target as branches count it; arguments as in `reduced_teacher`.
+
+    If the student's single way to make a constant is a neuron with zero input weight (no
+    bias, no output bias, sigma(0) != 0), the constant part becomes such a neuron, which there
+    is a neuron like all others.
+    """
+    target = reduced_teacher(setting, teacher)
+    if setting.bias or setting.output_bias or setting.silent or not target.has_constant:
+        return target
+    weight = target.constant[None] / setting.at_zero
+    return replace(
+        target,
+        outgoing=np.concatenate([target.outgoing, weight]),
+        incoming=np.concatenate([target.incoming, np.zeros((1, setting.incoming))]),
+        constant=np.zeros_like(target.constant),
+        notes=(*target.notes, "the constant part is kept as a neuron with zero input weight"),
+    )
