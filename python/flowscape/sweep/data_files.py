@@ -92,7 +92,9 @@ def read_csv(path: Path) -> Columns:
     return Columns(np.array(rows), names, str(path))
 
 
-def read_npz(path: Path, required: Sequence[str], optional: Sequence[str] = ()) -> dict[str, Floats]:
+def read_npz(
+    path: Path, required: Sequence[str], optional: Sequence[str] = ()
+) -> dict[str, Floats]:
     """Read named arrays of finite numbers from an NPZ file; pickled objects are refused.
 
     Raises

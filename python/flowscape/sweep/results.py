@@ -10,37 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from flowscape.branches import branches
 from flowscape.status import Kind
+from flowscape.sweep.branch_rows import BranchRow, branch_rows
 from flowscape.sweep.study import Study
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class BranchRow:
-    """One branch of the perfect solutions, up to permutation of neurons and signs.
-
-    Attributes
-    ----------
-    name : str
-        "Q1" for r = 1; a letter follows where several branches have the same r.
-    groups : str
-        How the neurons are grouped.
-    r, l, dim, codim : int
-        Number of groups, deficient number, dimension and codimension.
-    optimistic, separation : int
-        Optimistic sample size of the target, separation sample size of the branch.
-    """
-
-    name: str
-    groups: str
-    r: int
-    l: int
-    dim: int
-    codim: int
-    optimistic: int
-    separation: int
 
 
 @dataclass(frozen=True)
@@ -114,10 +88,19 @@ class RecoverResult:
     runs: Mapping[str, NDArray[Any]]
     manifest: Mapping[str, Any]
 
-    @cached_property
+    @property
     def branches(self) -> tuple[BranchRow, ...]:
-        """The branches, in the order of the column `branch`; empty where nothing can recover."""
-        return branch_rows(self.study)
+        """The branches, in the order of the column `branch`; `note` says why there are none."""
+        return self._branch_rows[0]
+
+    @property
+    def note(self) -> str:
+        """Why there is no branch, e.g. a target wider than the student; else empty."""
+        return self._branch_rows[1]
+
+    @cached_property
+    def _branch_rows(self) -> tuple[tuple[BranchRow, ...], str]:
+        return branch_rows(self.study.net, self.study.teacher)
 
     @cached_property
     def verdicts(self) -> tuple[Verdict, ...]:
@@ -206,41 +189,3 @@ class RecoverResult:
         if self.study.teacher is None:
             return kind != Kind.IMPERFECT
         return kind != Kind.ZERO_LOSS
-
-
-def branch_rows(study: Study) -> tuple[BranchRow, ...]:
-    """Return the branch table of a study; empty without a teacher that the student can recover.
-
-    Raises
-    ------
-    ProblemError
-        If the enumeration refuses the activation; names the relation that forbids it.
-    """
-    if study.teacher is None or not study.recoverable:
-        return ()
-    family = branches(study.net, study.teacher)
-    orbits = list(family.orbits())
-    names = [f"Q{orbit.r}" for orbit in orbits]
-    return tuple(
-        BranchRow(
-            name=_unique(names, i),
-            groups=_groups(orbit),
-            r=orbit.r,
-            l=orbit.l,
-            dim=orbit.dim,
-            codim=orbit.codim,
-            optimistic=family.optimistic_size,
-            separation=orbit.separation_size,
-        )
-        for i, orbit in enumerate(orbits)
-    )
-
-
-def _unique(names: list[str], i: int) -> str:
-    if names.count(names[i]) == 1:
-        return names[i]
-    return names[i] + "abcdefghijklmnopqrstuvwxyz"[names[:i].count(names[i]) % 26]
-
-
-def _groups(orbit: Any) -> str:
-    return str(orbit.groups)

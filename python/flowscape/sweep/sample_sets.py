@@ -14,6 +14,7 @@ from flowscape.sweep.fields import Table
 
 Floats = NDArray[np.float64]
 
+
 @dataclass(frozen=True)
 class SampleRule:
     """One entry of `[samples] sets`: a rule that makes one or several sample sets.

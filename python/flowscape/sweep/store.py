@@ -18,7 +18,8 @@ import numpy as np
 
 from flowscape.errors import StoreError
 from flowscape.sweep.recover import COLUMNS
-from flowscape.sweep.results import BranchRow, RecoverResult
+from flowscape.sweep.branch_rows import BranchRow
+from flowscape.sweep.results import RecoverResult
 from flowscape.sweep.study import DATA_COPY, Study
 
 SCHEMA = 1
@@ -90,7 +91,13 @@ def write_result(result: RecoverResult, folder: Path) -> None:
     (folder / "branches.csv").write_text(branches_csv(result.branches))
     (folder / "outcomes.csv").write_text(outcomes_csv(result))
     (folder / "samples.csv").write_text(samples_csv(study))
-    manifest = {"schema": SCHEMA, "kind": "recover", "study": study.name, **result.manifest}
+    manifest = {
+        "schema": SCHEMA,
+        "kind": "recover",
+        "study": study.name,
+        "note": result.note,
+        **result.manifest,
+    }
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
 
 

@@ -228,11 +228,6 @@ class Study:
         """Number of flows in the sweep."""
         return len(self.sizes) * len(self.sample_sets) * len(self.scales) * self.seeds
 
-    @property
-    def recoverable(self) -> bool:
-        """False where the teacher is wider than the student, so that nothing can recover it."""
-        return self.teacher is None or self.teacher.net.width <= self.net.width
-
     def samples(self, size: int, sample_set: SampleSet) -> Samples:
         """Return n = `size` samples of one set."""
         x = sample_set.inputs(size, self.net.inputs, self.seed, self.data)

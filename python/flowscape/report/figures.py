@@ -1,0 +1,47 @@
+"""All figures of a recovery study, as files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flowscape.report import fractions, geometry, style, waterfall
+from flowscape.sweep import RecoverResult
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_FIGURES: dict[str, Callable[[RecoverResult], Figure]] = {
+    "geometry": geometry.figure,
+    "fractions": fractions.figure,
+    "waterfall": waterfall.figure,
+}
+
+
+def names(result: RecoverResult) -> list[str]:
+    """Return the figures that this study has; without a teacher there is no geometry."""
+    return [name for name in _FIGURES if name != "geometry" or result.branches]
+
+
+def available() -> bool:
+    """Return whether matplotlib is installed."""
+    return find_spec("matplotlib") is not None
+
+
+def draw(result: RecoverResult, name: str) -> Figure:
+    """Return one figure by name."""
+    with style.context():
+        return _FIGURES[name](result)
+
+
+def write_figures(result: RecoverResult, folder: Path) -> list[Path]:
+    """Write every figure as a PNG file and return the paths."""
+    paths = []
+    for name in names(result):
+        path = folder / f"{name}.png"
+        with style.context():
+            draw(result, name).savefig(path)
+        paths.append(path)
+    return paths
