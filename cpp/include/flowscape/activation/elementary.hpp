@@ -99,13 +99,13 @@ struct OnePlus {
 
   FLOWSCAPE_INLINE V reciprocal() const {
     if constexpr (kFusedFma)
-      return fma(rough, fma(-low, rough, fma(-sum, rough, broadcast<V>(1.0))), rough);
+      return fma(rough, fnma(low, rough, fnma(sum, rough, broadcast<V>(1.0))), rough);
     return rough - rough * (low * rough);
   }
   FLOWSCAPE_INLINE V divide(V numerator) const {
     if constexpr (kFusedFma) {
       const V q = numerator * rough;
-      return fma(rough, fma(-low, q, fma(-sum, q, numerator)), q);
+      return fma(rough, fnma(low, q, fnma(sum, q, numerator)), q);
     }
     const V q = numerator / sum;
     return q - q * (low * rough);
@@ -124,8 +124,8 @@ struct Logistic {
   V decay, minus_one;
   OnePlus<V> denominator;
 
-  /// tanh(y/2).
-  FLOWSCAPE_INLINE V half_tanh() const { return denominator.divide(-minus_one); }
+  /// -tanh(y/2).
+  FLOWSCAPE_INLINE V minus_half_tanh() const { return denominator.divide(minus_one); }
   /// sigmoid'(y) = sech²(y/2)/4.
   FLOWSCAPE_INLINE V slope() const {
     const V q = denominator.reciprocal();
@@ -134,8 +134,8 @@ struct Logistic {
 };
 
 template <class V>
-FLOWSCAPE_INLINE Logistic<V> logistic(V y) {
-  const Decay<V> e = decay(-y);
+FLOWSCAPE_INLINE Logistic<V> logistic(V minus_y) {
+  const Decay<V> e = decay(minus_y);
   return {e.value, e.minus_one, one_plus(e.value)};
 }
 
@@ -237,7 +237,7 @@ FLOWSCAPE_INLINE SineCosine<V> sine_cosine(V z) {
   const V r2 = a.r * a.r;
   const V half = 0.5 * r2;
   const V one_less = 1.0 - half;
-  const V s = a.r + fma(a.r * r2, polynomial(r2, kSine), fma(-half, a.rest, a.rest));
+  const V s = a.r + fma(a.r * r2, polynomial(r2, kSine), fnma(half, a.rest, a.rest));
   const V c = one_less + (((1.0 - one_less) - half) +
                           fma(r2 * r2, polynomial(r2, kCosine), -(a.r * a.rest)));
   const MaskOf<V> quadrant = bits(a.biased);

@@ -11,19 +11,27 @@
 
 namespace flowscape {
 
+namespace detail {
+/// v where z has the sign bit clear, else -v.
+template <class V>
+FLOWSCAPE_INLINE V flip_with(V v, V z) {
+  return from_bits<V>(bits(v) ^ (bits(z) & INT64_MIN));
+}
+}  // namespace detail
+
 template <class V>
 struct Tanh {
   template <int order>
   static FLOWSCAPE_INLINE void apply(V z, V& f, V& f1, V& f2) {
-    const auto l = elementary::logistic(2.0 * abs(z));
-    f = copysign(l.half_tanh(), z);
+    const auto l = elementary::logistic(minus_abs(z + z));
+    f = copysign(l.minus_half_tanh(), z);
     if constexpr (order >= 1) f1 = 4.0 * l.slope();
     if constexpr (order >= 2) f2 = -2.0 * f * f1;
   }
 };
 
 namespace detail {
-/// 1 / (1 + exp(-z)) from l = logistic(|z|).
+/// 1 / (1 + exp(-z)) from l = logistic(-|z|).
 template <class V>
 FLOWSCAPE_INLINE V sigmoid(V z, const elementary::Logistic<V>& l) {
   return l.denominator.divide(select<V>(z < V{}, l.decay, broadcast<V>(1.0)));
@@ -34,10 +42,10 @@ template <class V>
 struct Sigmoid {
   template <int order>
   static FLOWSCAPE_INLINE void apply(V z, V& f, V& f1, V& f2) {
-    const auto l = elementary::logistic(abs(z));
+    const auto l = elementary::logistic(minus_abs(z));
     f = detail::sigmoid(z, l);
     if constexpr (order >= 1) f1 = l.slope();
-    if constexpr (order >= 2) f2 = copysign(f1 * l.half_tanh(), -z);
+    if constexpr (order >= 2) f2 = detail::flip_with(f1 * l.minus_half_tanh(), z);
   }
 };
 
@@ -46,7 +54,7 @@ template <class V>
 struct Softplus {
   template <int order>
   static FLOWSCAPE_INLINE void apply(V z, V& f, V& f1, V& f2) {
-    const auto l = elementary::logistic(abs(z));
+    const auto l = elementary::logistic(minus_abs(z));
     f = max(V{}, z) + elementary::log1p(l.decay, l.minus_one);
     if constexpr (order >= 1) f1 = detail::sigmoid(z, l);
     if constexpr (order >= 2) f2 = l.slope();
@@ -61,7 +69,7 @@ struct Silu {
     // Beyond `far` sigmoid is 0 or 1; keeping |z| below it avoids inf · 0.
     const V far = broadcast<V>(746.0);
     const V y = min(far, abs(z));
-    const auto l = elementary::logistic(y);
+    const auto l = elementary::logistic(-y);
     const V s = detail::sigmoid(z, l);
     f = max(-far, z) * s;
     if constexpr (order >= 1) {
@@ -69,7 +77,7 @@ struct Silu {
       f1 = s * fma(copysign(y, z), other, broadcast<V>(1.0));
     }
     if constexpr (order >= 2)
-      f2 = l.slope() * fma(-y, l.half_tanh(), broadcast<V>(2.0));
+      f2 = l.slope() * fma(y, l.minus_half_tanh(), broadcast<V>(2.0));
   }
 };
 

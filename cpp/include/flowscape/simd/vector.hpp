@@ -87,6 +87,19 @@ FLOWSCAPE_INLINE V fma(V a, V b, V c) {
   return a * b + c;
 }
 
+/// c - a·b with the rounding of `fma`.
+template <class V>
+FLOWSCAPE_INLINE V fnma(V a, V b, V c) {
+#if defined(__AVX512F__)
+  if constexpr (kWidth<V> == 8) return (V)_mm512_fnmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
+#endif
+#if defined(__FMA__)
+  if constexpr (kWidth<V> == 4) return (V)_mm256_fnmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
+  if constexpr (kWidth<V> == 1) return V{__builtin_fma(-a[0], b[0], c[0])};
+#endif
+  return c - a * b;
+}
+
 /// Whether `fma` rounds once.
 #if defined(__FMA__) || defined(__AVX512F__)
 inline constexpr bool kFusedFma = true;
@@ -131,19 +144,47 @@ template <class V>
 FLOWSCAPE_INLINE V abs(V v) {
   return (V)((MaskOf<V>)v & (std::int64_t)0x7fffffffffffffffLL);
 }
+/// -|v|.
+template <class V>
+FLOWSCAPE_INLINE V minus_abs(V v) {
+  return (V)((MaskOf<V>)v | INT64_MIN);
+}
 template <class V>
 FLOWSCAPE_INLINE V copysign(V magnitude, V sign) {
   constexpr std::int64_t top = INT64_MIN;
+#if defined(__AVX512F__)
+  if constexpr (kWidth<V> == 8)  // top ? sign : magnitude, bit by bit
+    return (V)_mm512_ternarylogic_epi64(_mm512_set1_epi64(top), (__m512i)sign,
+                                        (__m512i)magnitude, 0xca);
+#endif
   return (V)(((MaskOf<V>)magnitude & ~top) | ((MaskOf<V>)sign & top));
 }
 
 /// Smaller and larger of two; the second argument where either is NaN.
 template <class V>
 FLOWSCAPE_INLINE V min(V a, V b) {
+#if defined(__AVX512F__)
+  if constexpr (kWidth<V> == 8) return (V)_mm512_maskz_min_pd(0xff, (__m512d)a, (__m512d)b);
+#endif
+#if defined(__AVX__)
+  if constexpr (kWidth<V> == 4) return (V)_mm256_min_pd((__m256d)a, (__m256d)b);
+#endif
+#if defined(__SSE2__)
+  if constexpr (kWidth<V> == 2) return (V)_mm_min_pd((__m128d)a, (__m128d)b);
+#endif
   return select<V>(a < b, a, b);
 }
 template <class V>
 FLOWSCAPE_INLINE V max(V a, V b) {
+#if defined(__AVX512F__)
+  if constexpr (kWidth<V> == 8) return (V)_mm512_maskz_max_pd(0xff, (__m512d)a, (__m512d)b);
+#endif
+#if defined(__AVX__)
+  if constexpr (kWidth<V> == 4) return (V)_mm256_max_pd((__m256d)a, (__m256d)b);
+#endif
+#if defined(__SSE2__)
+  if constexpr (kWidth<V> == 2) return (V)_mm_max_pd((__m128d)a, (__m128d)b);
+#endif
   return select<V>(a > b, a, b);
 }
 
@@ -160,8 +201,19 @@ FLOWSCAPE_INLINE V sqrt(V v) {
   return r;
 }
 
+/// Whether a lane of the mask is set.
 template <class M>
 FLOWSCAPE_INLINE bool any(M m) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(M) == 64)
+    return _mm512_cmplt_epi64_mask((__m512i)m, _mm512_setzero_si512()) != 0;
+#endif
+#if defined(__AVX__)
+  if constexpr (sizeof(M) == 32) return _mm256_movemask_pd((__m256d)m) != 0;
+#endif
+#if defined(__SSE2__)
+  if constexpr (sizeof(M) == 16) return _mm_movemask_pd((__m128d)m) != 0;
+#endif
   std::int64_t seen = 0;
   for (int l = 0; l < static_cast<int>(sizeof(M) / 8); ++l) seen |= m[l];
   return seen != 0;
