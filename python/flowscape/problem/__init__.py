@@ -1,6 +1,6 @@
 """What is studied: network, target, samples and loss. Frozen, hashed, readable from TOML."""
 
-from flowscape.problem.activation import Activation, Term, activation
+from flowscape.problem.activation import Activation, activation
 from flowscape.problem.data import Samples
 from flowscape.problem.hashing import array_hash, content_hash
 from flowscape.problem.loss import LOSSES, loss_scale
@@ -8,6 +8,7 @@ from flowscape.problem.network import Parameters, TwoLayer
 from flowscape.problem.streams import Purpose, stream_key
 from flowscape.problem.symmetry import Symmetry, SymmetryClass, symmetry
 from flowscape.problem.teacher import Teacher
+from flowscape.problem.term import Term
 from flowscape.problem.toml import dumps, loads, read_toml
 from flowscape.problem.traits import Traits, traits
 from flowscape.problem.zeros import Zeros, zeros

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from flowscape.errors import ProblemError, check_keys, describe, finite_array
 from flowscape.problem.hashing import array_hash, content_hash
-from flowscape.problem.network import as_inputs
+from flowscape.problem.inputs import as_inputs
 from flowscape.problem.teacher import Teacher
 
 __all__ = ["Samples"]

@@ -24,9 +24,10 @@ from flowscape.errors import (
 )
 from flowscape.problem.activation import Activation
 from flowscape.problem.hashing import content_hash
+from flowscape.problem.inputs import as_inputs
 from flowscape.problem.streams import Purpose, Seed, stream_key
 
-__all__ = ["INITIALIZATIONS", "Parameters", "TwoLayer", "as_inputs"]
+__all__ = ["INITIALIZATIONS", "Parameters", "TwoLayer"]
 
 INITIALIZATIONS: tuple[str, ...] = ("normal", "glorot")
 
@@ -342,34 +343,3 @@ class TwoLayer:
         p = self.n_params
         remedy = f"this network has P={p} parameters per run"
         return float_array("theta", theta, (p,), ("B", p), remedy=remedy)
-
-
-def as_inputs(name: str, x: ArrayLike, inputs: int | str = "d") -> NDArray[np.float64]:
-    """Return inputs as a finite array (N, d); (N,) is taken as (N, 1).
-
-    Parameters
-    ----------
-    name : str
-        Name of the argument.
-    x : (N, d) or (N,) array_like
-        Inputs, N >= 1.
-    inputs : int or str
-        Required d; a string leaves it free.
-
-    Raises
-    ------
-    ShapeError, ProblemError
-        If the shape is wrong or an input is not finite; if there is no sample.
-    """
-    shapes: list[tuple[int | str, ...]] = [("N", inputs)]
-    if inputs == 1 or isinstance(inputs, str):
-        shapes.append(("N",))
-    array = finite_array(name, x, *shapes)
-    if array.ndim == 1:
-        array = array[:, np.newaxis]
-    if array.shape[0] == 0 or array.shape[1] == 0:
-        raise ProblemError(
-            f"{name} has shape {array.shape} and must hold at least one sample of at least "
-            "one input; give n >= 1 samples"
-        )
-    return array

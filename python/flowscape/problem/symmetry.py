@@ -21,7 +21,8 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from flowscape.problem.activation import Activation, Term
+from flowscape.problem.activation import Activation
+from flowscape.problem.term import Term
 from flowscape.problem.traits import (
     OFFSETS,
     TOLERANCE,
@@ -191,21 +192,22 @@ def _candidates(activation: Activation) -> list[float]:
     elementary, _ = split(activation)
     rates = exponentials(elementary)
     for rate, factor in rates.items():
-        opposite = rates.get(-rate, 0.0)
-        if rate > 0 and opposite != 0.0:
-            found.add(0.5 * math.log(abs(opposite / factor)) / rate)
-    for frequency, factor in oscillations(elementary).items():
+        opposite = rates.get(-rate, math.nan)
+        sizes = (abs(opposite), abs(factor))
+        if rate > 0 and all(0.0 < size < math.inf for size in sizes):
+            found.add(0.5 * (math.log(sizes[0]) - math.log(sizes[1])) / rate)
+    for frequency, phasor in oscillations(elementary).items():
         # quarter periods: the phase of cos(kz + phase) runs over the multiples of pi/2
         for quarter in range(-4, 5):
-            found.add((0.5 * math.pi * quarter - cmath.phase(factor)) / frequency + 0.0)
+            found.add((0.5 * math.pi * quarter - cmath.phase(phasor)) / frequency + 0.0)
     return sorted(found, key=lambda z: (abs(z), z))
 
 
 def _tidy(value: float, error: float) -> float:
-    """Return the shortest decimal within the error of a value, e.g. 0.5 for 0.5 + 1e-16."""
+    """Return a short decimal within the error of a value, e.g. 0.5 for 0.5 + 1e-16, or itself."""
     if abs(value) <= error:
         return 0.0
-    for digits in range(1, 17):
+    for digits in range(1, 7):
         rounded = float(f"{value:.{digits}g}")
         if abs(rounded - value) <= error:
             return rounded

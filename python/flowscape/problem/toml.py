@@ -88,14 +88,12 @@ def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
 def _write_table(lines: list[str], path: tuple[str, ...], table: Mapping[str, Any]) -> None:
     nested: list[tuple[tuple[str, ...], Any]] = []
     for key, value in table.items():
-        if not isinstance(key, str):
-            raise ProblemError(f"the key {describe(key)} in {_place(path)} must be a string")
         if isinstance(value, Mapping) or _is_table_list(value):
             nested.append(((*path, key), value))
         else:
-            lines.append(f"{_key(key)} = {_value(value, (*path, key))}")
+            lines.append(f"{_key(key, path)} = {_value(value, (*path, key))}")
     for inner, value in nested:
-        header = ".".join(_key(part) for part in inner)
+        header = ".".join(_key(part, path) for part in inner)
         if isinstance(value, Mapping):
             lines.extend(("", f"[{header}]"))
             _write_table(lines, inner, value)
@@ -129,7 +127,7 @@ def _value(value: object, path: tuple[str, ...]) -> str:
     if isinstance(value, list | tuple):
         return f"[{', '.join(_value(item, path) for item in value)}]"
     if isinstance(value, Mapping):
-        pairs = (f"{_key(key)} = {_value(item, (*path, key))}" for key, item in value.items())
+        pairs = (f"{_key(key, path)} = {_value(item, (*path, key))}" for key, item in value.items())
         inner = ", ".join(pairs)
         return f"{{ {inner} }}" if inner else "{}"
     remedy = "leave the key out" if value is None else "convert it to a string or a number"
@@ -142,7 +140,7 @@ def _float(value: float) -> str:
     return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
 
 
-def _string(text: str, path: tuple[str, ...] = ()) -> str:
+def _string(text: str, path: tuple[str, ...]) -> str:
     parts = ['"']
     for character in text:
         code = ord(character)
@@ -157,9 +155,11 @@ def _string(text: str, path: tuple[str, ...] = ()) -> str:
     return "".join((*parts, '"'))
 
 
-def _key(key: str) -> str:
-    return key if _BARE_KEY.fullmatch(key) else _string(key)
+def _key(key: object, path: tuple[str, ...]) -> str:
+    if not isinstance(key, str):
+        raise ProblemError(f"the key {describe(key)} in {_place(path)} must be a string")
+    return key if _BARE_KEY.fullmatch(key) else _string(key, path)
 
 
 def _place(path: tuple[str, ...]) -> str:
-    return ".".join(path) if path else "the top table"
+    return ".".join(map(str, path)) if path else "the top table"

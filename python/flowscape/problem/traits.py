@@ -11,14 +11,16 @@ from __future__ import annotations
 import cmath
 import functools
 import math
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.polynomial import Polynomial
 
-from flowscape.problem.activation import Activation, Term
+from flowscape.problem.activation import Activation
 from flowscape.problem.functions import FUNCTIONS, KINKED
+from flowscape.problem.term import Term
 
 __all__ = [
     "OFFSETS",
@@ -32,7 +34,7 @@ __all__ = [
     "traits",
 ]
 
-TOLERANCE = 64 * np.finfo(np.float64).eps
+TOLERANCE: float = 64 * sys.float_info.epsilon
 """Relative bound of an equality. A defect below it cannot be told from round-off."""
 
 _GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
@@ -214,7 +216,9 @@ def _at_zero(activation: Activation) -> tuple[float, float]:
 
 
 def _cancels(parts: Sequence[complex]) -> bool:
-    return abs(sum(parts)) <= TOLERANCE * sum(abs(part) for part in parts)
+    size = sum(abs(part) for part in parts)
+    # a factor that overflows or underflows says nothing about cancellation
+    return 0.0 < size < math.inf and abs(sum(parts)) <= TOLERANCE * size
 
 
 def _exp(h: float) -> float:

@@ -7,6 +7,7 @@ if b is a zero of the activation.
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -57,10 +58,10 @@ def zeros(activation: Activation) -> Zeros:
     """Return the real zeros of an activation.
 
     Sums of relu, leaky_relu and straight lines are solved piece by piece. All others are
-    scanned in steps of 0.05 / |s_j| up to 40 / |s_j| around every term, then in growing
-    steps to 1e8 / |s_j| (not with a sine or cosine in the sum); a value counts as having a sign if it exceeds `traits.TOLERANCE` times
-    `Activation.scale`. Each sign change is bisected to neighbouring floats, and each dip
-    between two equal signs is followed to its extremum.
+    scanned in steps of 0.05 / |s_j| up to 40 / |s_j| around every term, then in growing steps
+    to 1e8 / |s_j| (not with a sine or cosine in the sum). A value counts as having a sign if it
+    exceeds `traits.TOLERANCE` times `Activation.scale`. Each sign change is bisected to
+    neighbouring floats, and each dip between two equal signs is followed to its extremum.
 
     Not covered: pairs of zeros within one step without a single dip, zeros beyond the range, and
     tails that fall below round-off (tanh(z) + 1 for z < -18), which are taken as non-zero.
@@ -105,7 +106,7 @@ def _piecewise(activation: Activation) -> Zeros:
     breaks = [-math.inf, *traits(activation).kinks, math.inf]
     points: set[float] = set()
     intervals: list[tuple[float, float]] = []
-    for low, high in zip(breaks[:-1], breaks[1:], strict=True):
+    for low, high in itertools.pairwise(breaks):
         inside = _inside(low, high)
         value, slope, _ = activation.jet(inside)
         bound = TOLERANCE * activation.scale(inside)
@@ -141,7 +142,7 @@ def _scan(activation: Activation) -> tuple[list[float], list[float]]:
     def slope(z: float) -> float:
         return activation.jet(z)[1]
 
-    for i, j in zip(decided[:-1], decided[1:], strict=True):
+    for i, j in itertools.pairwise(decided):
         low, high, sign = grid[i], grid[j], signs[i]
         if signs[j] != sign:
             points.append(_bisect(value, low, high))
