@@ -36,12 +36,7 @@ def draw(result: RecoverResult, name: str) -> Figure:
         return _FIGURES[name](result)
 
 
-def write_figures(result: RecoverResult, folder: Path) -> list[Path]:
-    """Write every figure as a PNG file and return the paths."""
-    paths = []
-    for name in names(result):
-        path = folder / f"{name}.png"
-        with style.context():
-            draw(result, name).savefig(path)
-        paths.append(path)
-    return paths
+def save(result: RecoverResult, name: str, path: Path) -> None:
+    """Draw one figure into a PNG file."""
+    with style.context():
+        draw(result, name).savefig(path)

@@ -9,8 +9,9 @@ from flowscape.sweep import BranchRow, Outcome, RecoverResult, Verdict
 
 LEGEND = (
     "dim, codim: of the branch; def: deficient number; opt: optimistic sample size of the target;\n"
-    "sep: sample size from which the branch is separated. Error: root mean square of f - f*."
+    "sep: sample size from which the branch is separated."
 )
+_ERROR_LEGEND = " Error: root mean square of f - f*."
 
 
 def summary(result: RecoverResult) -> str:
@@ -38,7 +39,7 @@ def summary(result: RecoverResult) -> str:
     if not result.branches:
         rows = [[row[0], *row[6:]] if len(row) > 1 else row for row in rows]
     lines = align(rows)
-    return "\n".join([*lines, "", LEGEND] if result.branches else lines)
+    return "\n".join([*lines, "", LEGEND + _ERROR_LEGEND] if result.branches else lines)
 
 
 def outcome_table(result: RecoverResult) -> str:

@@ -82,14 +82,12 @@ def new_folder(path: str | Path, *, force: bool = False) -> Iterator[Path]:
 
 
 def write_result(result: RecoverResult, folder: Path) -> None:
-    """Write manifest, study, runs, samples and the branch and outcome tables into a folder."""
+    """Write manifest, study, data, runs and samples into a folder: all that `load` needs."""
     study = result.study
     (folder / "study.toml").write_text(study.to_toml(), encoding="utf-8")
     if study.data is not None:
         study.data.save(folder / DATA_COPY)
     np.savez(folder / "runs.npz", **dict(result.runs))
-    (folder / "branches.csv").write_text(branches_csv(result.branches))
-    (folder / "outcomes.csv").write_text(outcomes_csv(result))
     (folder / "samples.csv").write_text(samples_csv(study))
     manifest = {
         "schema": SCHEMA,

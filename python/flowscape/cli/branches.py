@@ -1,0 +1,105 @@
+"""List the branches of the perfect solutions with dimensions and sample thresholds.
+
+Give a STUDY, or a student by --width and --inputs and a generic target by --teacher-width.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from flowscape.cli.answer import Answer, count
+
+if TYPE_CHECKING:
+    from flowscape.problem import Teacher, TwoLayer
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("study", metavar="STUDY", nargs="?", help="TOML file or packaged study")
+    parser.add_argument("--width", type=count, metavar="M", help="neurons of the student")
+    parser.add_argument("--teacher-width", type=count, metavar="M0", help="neurons of the target")
+    parser.add_argument("--inputs", type=count, metavar="D", help="input dimension")
+    parser.add_argument(
+        "--activation", metavar="NAME", help="name, or a list of terms as JSON (default: tanh)"
+    )
+    parser.add_argument("--bias", action="store_true", help="the neurons have biases")
+
+
+def run(args: argparse.Namespace) -> Answer:
+    """Enumerate the branches; the target is generic unless a study gives it."""
+    from flowscape.cli.recover import describe, plural
+    from flowscape.report import branch_table
+    from flowscape.report.tables import LEGEND
+    from flowscape.sweep import branch_rows
+
+    net, teacher = _from_study(args) if args.study is not None else _from_options(args)
+    rows, note = branch_rows(net, teacher)
+    sets = sum(row.sets for row in rows)
+    data = {
+        "network": net.to_toml(),
+        "teacher_width": teacher.net.width,
+        "note": note,
+        "sets": sets,
+        "branches": [asdict(row) for row in rows],
+    }
+    head = f"student: {describe(net)}; target: {plural(teacher.net.width, 'neuron')}"
+    if not rows:
+        return Answer(f"{head}\nno branches: {note}", data)
+    total = f"{plural(sets, 'set')}, {len(rows)} up to permutations and signs"
+    return Answer(f"{head}\n{total}\n\n{branch_table(rows)}\n\n{LEGEND}", data)
+
+
+def _from_study(args: argparse.Namespace) -> tuple[TwoLayer, Teacher]:
+    from flowscape.errors import OptionError, ProblemError
+    from flowscape.sweep import Study
+
+    options = ("width", "teacher_width", "inputs", "activation")
+    for option in options:
+        if getattr(args, option) is not None:
+            raise OptionError(
+                f"--{option.replace('_', '-')}={getattr(args, option)!r} and STUDY both describe "
+                "the network; give one of them"
+            )
+    study = Study.find(args.study)
+    if study.teacher is None:
+        raise ProblemError(
+            f"study {study.name!r} has no [teacher], so its branches are not defined; "
+            "add one, or give --width, --teacher-width and --inputs"
+        )
+    return study.net, study.teacher
+
+
+def _from_options(args: argparse.Namespace) -> tuple[TwoLayer, Teacher]:
+    import numpy as np
+
+    from flowscape.errors import OptionError
+    from flowscape.problem import Teacher, TwoLayer
+
+    for option in ("width", "teacher_width", "inputs"):
+        if getattr(args, option) is None:
+            raise OptionError(
+                f"--{option.replace('_', '-')} is missing; give STUDY, or --width, "
+                "--teacher-width and --inputs"
+            )
+    shape: dict[str, Any] = {
+        "inputs": args.inputs,
+        "activation": _activation(args.activation or "tanh"),
+        "bias": args.bias,
+    }
+    target = TwoLayer(width=args.teacher_width, **shape)
+    generic = np.random.Generator(np.random.Philox(0)).uniform(0.5, 1.5, target.n_params)
+    return TwoLayer(width=args.width, **shape), Teacher(target, generic)
+
+
+def _activation(text: str) -> Any:
+    from flowscape.errors import OptionError
+
+    if not text.lstrip().startswith(("[", "{")):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise OptionError(f"--activation={text!r} is not valid JSON: {error}") from None

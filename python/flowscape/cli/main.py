@@ -1,0 +1,85 @@
+"""Parse the command line, run one command, print its answer or one line of error."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from flowscape.cli import branches, classify, info, recover, report
+from flowscape.errors import OptionError, ProblemError, ShapeError, StoreError
+
+_COMMANDS = {
+    "recover": recover,
+    "branches": branches,
+    "classify": classify,
+    "report": report,
+    "info": info,
+}
+_MISUSE = 2
+_INTERRUPTED = 130
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line that starts like every other error."""
+
+    def error(self, message: str) -> NoReturn:
+        raise OptionError(f"{message}; see {self.prog} --help")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command `flowscape` and return its exit code.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments without the program name; those of the process if None.
+
+    Returns
+    -------
+    int
+        0 done, 1 a check failed, 2 misuse (one line on stderr), 130 interrupted.
+    """
+    try:
+        args = _parser().parse_args(argv)
+        answer = _COMMANDS[args.command].run(args)
+        print(answer.json() if args.json else answer.text, flush=True)
+        return answer.code
+    except SystemExit as done:  # --help and --version
+        return int(done.code or 0)
+    except (OptionError, ProblemError, ShapeError, StoreError) as error:
+        return _complain(str(error), _MISUSE)
+    except KeyboardInterrupt:
+        return _complain("interrupted; nothing was written", _INTERRUPTED)
+    except BrokenPipeError:  # the reader of our output has left, e.g. `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="flowscape",
+        description="Loss landscapes of small neural networks: follow gradient flows to their "
+        "limits and say what each limit is.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, module in _COMMANDS.items():
+        doc = (module.__doc__ or "").strip()
+        first = doc.splitlines()[0]
+        command = commands.add_parser(
+            name,
+            help=first[0].lower() + first[1:].rstrip("."),
+            description=doc,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        module.add_arguments(command)
+        command.add_argument("--json", action="store_true", help="print JSON and nothing else")
+    return parser
+
+
+def _complain(message: str, code: int) -> int:
+    line = " ".join(message.split())
+    print(f"flowscape: error: {line}", file=sys.stderr)
+    return code
