@@ -67,8 +67,7 @@ class Term:
             coefficients = (0.0, 1.0)
         check_choice("activation", self.name, NAMES)
         for field in ("c", "s", "h"):
-            # adding 0.0 turns -0.0 into 0.0, so that equal terms hash equally
-            number = check_real(field, getattr(self, field), f"in the term {self.name!r}") + 0.0
+            number = check_real(field, getattr(self, field), f"in the term {self.name!r}")
             object.__setattr__(self, field, number)
         if self.name == "const" and (self.s, self.h) != (1.0, 0.0):
             raise OptionError("a term 'const' has neither s nor h; give the constant as c")
@@ -95,6 +94,7 @@ class Term:
             )
         while len(values) > 1 and values[-1] == 0.0:
             values.pop()
+        # adding 0.0 turns -0.0 into 0.0, so that equal terms hash equally
         return tuple(value + 0.0 for value in values)
 
     def jet(self, z: float) -> Jet:

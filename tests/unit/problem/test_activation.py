@@ -81,6 +81,13 @@ def test_constants_merge_and_zero_terms_go():
     assert act.core_terms == [("sigmoid", 3.0, 1.0, 0.0, []), ("const", 3.0, 1.0, 0.0, [])]
 
 
+def test_equal_terms_hash_equally_whatever_the_sign_of_zero():
+    left = Activation((Term("polynomial", 1.0, 1.0, -0.0, (-0.0, 1.0)), Term("tanh", h=-0.0)))
+    right = Activation.of(["identity", "tanh"])
+    assert left == right
+    assert left.hash == right.hash
+
+
 def test_different_sums_have_different_hashes():
     specs = ["tanh", "erf", [{"name": "tanh", "c": 2}], [{"name": "tanh", "s": 2}], "identity"]
     assert len({Activation.of(spec).hash for spec in specs}) == len(specs)
