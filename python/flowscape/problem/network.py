@@ -185,7 +185,7 @@ class TwoLayer:
 
         Returns
         -------
-        Parameters
+        parts : Parameters
             Views of `theta` where it is a C-contiguous float64 array.
 
         Raises
@@ -290,17 +290,22 @@ class TwoLayer:
         n_threads = check_count("n_threads", n_threads)
         from flowscape import _core  # as in init
 
-        values: NDArray[np.float64] = _core.forward(
+        n = x.shape[0]
+        objective = _core.Objective(
             _core.Activation(self.activation.core_terms),
             self.width,
             self.inputs,
             self.outputs,
             self.bias,
             self.output_bias,
-            np.atleast_2d(theta),
             x,
-            n_threads,
+            np.zeros((n, self.outputs)),  # the residual against 0 is the value
+            np.ones(n),
+            1.0,
+            0.0,
         )
+        values: NDArray[np.float64]
+        (values,) = objective.residual(np.atleast_2d(theta), False, n_threads)
         if self.outputs == 1:
             values = values[..., 0]
         return values[0] if theta.ndim == 1 else values

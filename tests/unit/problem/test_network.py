@@ -84,7 +84,7 @@ def test_networks_are_frozen_hashable_and_pickle():
     net = TwoLayer(2, 1)
     with pytest.raises(AttributeError):
         net.width = 3
-    assert pickle.loads(pickle.dumps(net)) == net  # noqa: S301
+    assert pickle.loads(pickle.dumps(net)) == net
     assert {net: 1}[TwoLayer(2, 1, [{"name": "tanh"}])] == 1
 
 

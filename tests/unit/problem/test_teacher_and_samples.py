@@ -18,7 +18,7 @@ def test_a_teacher_keeps_its_own_read_only_copy():
     teacher = Teacher(NET, theta)
     theta[0] = 9.0
     assert teacher.theta[0] == 1.0
-    for target in (teacher, pickle.loads(pickle.dumps(teacher))):  # noqa: S301
+    for target in (teacher, pickle.loads(pickle.dumps(teacher))):
         with pytest.raises(ValueError, match="read-only"):
             target.theta[0] = 5.0
         assert target == teacher
@@ -82,7 +82,7 @@ def test_samples_keep_read_only_copies():
     samples = Samples(x, [1, 2], [1, 2])
     x[0] = 7.0
     assert samples.x[0, 0] == 1.0
-    for data in (samples, pickle.loads(pickle.dumps(samples))):  # noqa: S301
+    for data in (samples, pickle.loads(pickle.dumps(samples))):
         assert data == samples
         for array in (data.x, data.y, data.weights):
             with pytest.raises(ValueError, match="read-only"):
