@@ -198,18 +198,17 @@ template <class V>
 FLOWSCAPE_INLINE ReducedAngle<V> reduce_angle(V z) {
   const V biased = fma(z, broadcast<V>(0x1.45f306dc9c883p-1), broadcast<V>(kToInteger));
   const V k = biased - kToInteger;
-  if constexpr (kFusedFma) {  // pi/2 in three parts of 53 bits
-    const V first = fma(k, broadcast<V>(-0x1.921fb54442d18p+0), z);
-    const V r = fma(k, broadcast<V>(-0x1.1a62633145c07p-54), first);
-    const V rest = fma(k, broadcast<V>(-0x1.1a62633145c07p-54), first - r);
-    return {biased, r, fma(k, broadcast<V>(0x1.f1976b7ed8fbcp-110), rest)};
-  }
-  // pi/2 in three parts of 36 bits, whose products with k < 2^17 are exact, and a fourth
-  const V first = z - k * 0x1.921fb5444p+0;
-  const V second = k * 0x1.68c234c4cp-39;
+  // pi/2 in three parts of 53 bits; without a fused fma in three of 36 bits, whose products with
+  // k < 2^17 are exact, and a fourth. first - second is difference + lost exactly.
+  const V first = fma(k, broadcast<V>(kFusedFma ? -0x1.921fb54442d18p+0 : -0x1.921fb5444p+0), z);
+  const V second = k * (kFusedFma ? 0x1.1a62633145c07p-54 : 0x1.68c234c4cp-39);
   const V difference = first - second;
   const V back = difference - first;
   const V lost = (first - (difference - back)) - (second + back);
+  if constexpr (kFusedFma) {
+    const V second_low = fma(k, broadcast<V>(0x1.1a62633145c07p-54), -second);
+    return {biased, difference, fma(k, broadcast<V>(0x1.f1976b7ed8fbcp-110), lost - second_low)};
+  }
   const V third = lost - k * 0x1.98a2e037p-77;
   const V r = difference + third;
   return {biased, r, ((difference - r) + third) - k * 0x1.cd129024e088ap-115};

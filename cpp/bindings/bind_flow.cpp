@@ -1,0 +1,65 @@
+#include "arrays.hpp"
+#include "flowscape/flow/flow.hpp"
+#include "interruptible.hpp"
+
+namespace flowscape::bindings {
+namespace {
+
+using Integers = py::array_t<std::int64_t>;
+
+py::dict gradient_flow_rows(const Objective& objective, const Array& theta0, const Array& atol,
+                            double rtol, double gtol, double t_max, double escape,
+                            std::int64_t max_steps, int method, const Array& save_at,
+                            int n_threads, const py::object& progress) {
+  const std::int64_t P = objective.parameters();
+  require_shape(theta0, "theta0", -1, P);
+  const std::int64_t B = theta0.shape(0), T = save_at.size();
+  if (atol.ndim() != 1 || atol.shape(0) != B) throw py::value_error("atol must have shape (B,)");
+  if (method < 0 || method > 1) throw py::value_error("method must be 0 or 1");
+  Array theta({B, P}), t(B), loss(B), slope(B), floor(B);
+  Array saved = T > 0 ? Array({B, T, P}) : Array(0);
+  Integers steps(B), rejected(B), gradients(B), hessians(B);
+  py::array_t<std::int8_t> status(B);
+  for (Array* real : {&theta, &t, &loss, &slope, &floor, &saved})
+    std::fill_n(real->mutable_data(), real->size(), NAN);
+  for (Integers* count : {&steps, &rejected, &gradients, &hessians})
+    std::fill_n(count->mutable_data(), B, 0);
+  std::fill_n(status.mutable_data(), B, static_cast<std::int8_t>(Status::not_run));
+  std::int64_t slots = 0, busy = 0;
+  const FlowOptions options{rtol, atol.data(), gtol, t_max, escape, max_steps, T, save_at.data()};
+  const FlowOutput output{theta.mutable_data(),    t.mutable_data(),        loss.mutable_data(),
+                          slope.mutable_data(),    floor.mutable_data(),    steps.mutable_data(),
+                          rejected.mutable_data(), gradients.mutable_data(), hessians.mutable_data(),
+                          status.mutable_data(),   T > 0 ? saved.mutable_data() : nullptr,
+                          &slots,                  &busy};
+  const double* const in = theta0.data();
+  const auto kind = static_cast<FlowMethod>(method);
+  run_interruptible(1e12, n_threads, progress, [&](auto& stop, auto& finished) {
+    gradient_flow(objective, kind, options, B, in, output, n_threads, stop, finished);
+  });
+  py::dict result;
+  result["theta"] = theta;
+  result["t"] = t;
+  result["loss"] = loss;
+  result["gradient_norm"] = slope;
+  result["floor"] = floor;
+  result["status"] = status;
+  result["nstep"] = steps;
+  result["nrejected"] = rejected;
+  result["nfev"] = gradients;
+  result["njev"] = hessians;
+  result["thetas"] = T > 0 ? py::object(saved) : py::none();
+  result["lane_use"] = slots > 0 ? static_cast<double>(busy) / static_cast<double>(slots) : 1.0;
+  return result;
+}
+
+}  // namespace
+
+void bind_flow(py::module_& module) {
+  module.def("gradient_flow", &gradient_flow_rows, py::arg("objective"), py::arg("theta0"),
+             py::arg("atol"), py::arg("rtol"), py::arg("gtol"), py::arg("t_max"),
+             py::arg("escape"), py::arg("max_steps"), py::arg("method"), py::arg("save_at"),
+             py::arg("n_threads"), py::arg("progress"));
+}
+
+}  // namespace flowscape::bindings

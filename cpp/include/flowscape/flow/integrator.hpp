@@ -1,0 +1,347 @@
+// Many gradient flows at once: lanes filled from a queue, each with its own time and step.
+//
+// A lane's arithmetic uses its own numbers only, so a run does not depend on its neighbours, on
+// the batch, on the thread that took it or on when.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+
+#include "flowscape/flow/options.hpp"
+#include "flowscape/objective/evaluator.hpp"
+
+namespace flowscape {
+
+/// Runs still to be started; shared by the threads.
+struct FlowQueue {
+  FlowQueue(std::int64_t runs, const double* theta, std::atomic<std::int64_t>& done,
+            const std::atomic<bool>* stop_)
+      : count(runs), theta0(theta), finished(done), stop(stop_) {}
+
+  std::int64_t count;
+  const double* theta0;  ///< [B][P]
+  std::atomic<std::int64_t> next{0};
+  std::atomic<std::int64_t>& finished;
+  const std::atomic<bool>* stop;
+};
+
+template <class Layout, class Method>
+class Integrator {
+ public:
+  static constexpr int W = Layout::networks;
+  using V = Vec<W>;
+  using M = Mask<W>;
+
+  Integrator(Evaluator<Layout>& evaluator, const FlowOptions& options, const FlowOutput& output,
+             FlowQueue& queue)
+      : evaluator_(evaluator), options_(options), output_(output), queue_(queue),
+        parameters_(evaluator.parameters()), size_(parameters_ * W),
+        triangle_(triangle(parameters_) * W), method_(parameters_),
+        y_(size_), y_new_(size_), gradient_(size_), gradient_new_(size_), error_(size_),
+        residual_(size_), hessian_(triangle_), hessian_new_(triangle_), loss_(W), loss_new_(W),
+        pattern_(evaluator.pattern_size()), pattern_new_(evaluator.pattern_size()) {}
+
+  /// Takes runs from the queue until it is empty and every lane is idle.
+  void run() noexcept {
+    M fresh{};
+    for (int l = 0; l < W; ++l) fresh[l] = refill(l);
+    while (live_ > 0) {
+      M ended{};
+      if (any(fresh)) {
+        ended = start(fresh);
+      } else {
+        slots_ += W;
+        busy_ += live_;
+        ended = step();
+      }
+      fresh = replace(ended);
+    }
+  }
+
+  std::int64_t slots() const noexcept { return slots_; }
+  std::int64_t busy() const noexcept { return busy_; }
+
+ private:
+  // Controller constants: safety, smallest and largest change of the step.
+  static constexpr double kSafety = 0.9, kShrink = 0.2, kGrow = 6.0;
+  static constexpr std::int64_t kFloorAge = 32;   // accepted steps between round-off floors
+  static constexpr std::int64_t kCapAge = 16;     // accepted steps between spectral caps
+  // A step whose residual exceeds this many tolerances is rejected (docs/decisions/0006).
+  static constexpr double kResidual = 4.0;
+
+  /// Reports the runs that ended, or all when asked to stop, and refills their lanes.
+  M replace(M ended) noexcept {
+    M fresh{};
+    const bool stopping = queue_.stop->load(std::memory_order_relaxed);
+    if (!stopping && !any(ended)) return fresh;
+    for (int l = 0; l < W; ++l) {
+      if (run_[l] < 0 || !(ended[l] || stopping)) continue;
+      if (!ended[l]) ending_[l] = Status::interrupted;
+      finish(l);
+      if (!stopping) fresh[l] = refill(l);
+    }
+    return fresh;
+  }
+
+  /// Loads the next run into lane l: -1 if there was one, 0 if the queue is empty.
+  std::int64_t refill(int l) noexcept {
+    const std::int64_t b = queue_.next.fetch_add(1, std::memory_order_relaxed);
+    if (b >= queue_.count) {
+      run_[l] = -1;
+      for (std::int64_t p = 0; p < parameters_; ++p) y_.data()[p * W + l] = 0.0;
+      t_[l] = 0.0;
+      h_[l] = 1.0;
+      return 0;
+    }
+    ++live_;
+    run_[l] = b;
+    for (std::int64_t p = 0; p < parameters_; ++p)
+      y_.data()[p * W + l] = queue_.theta0[b * parameters_ + p];
+    t_[l] = 0.0;
+    atol_[l] = options_.atol[b];
+    steps_[l] = rejected_[l] = gradients_[l] = hessians_[l] = saved_[l] = 0;
+    grow_[l] = kGrow;
+    return -1;
+  }
+
+  /// First evaluation and first step of the lanes just filled; returns those already at an end.
+  M start(M fresh) noexcept {
+    evaluator_.evaluate(2, y_.data(), loss_new_.data(), gradient_new_.data(), hessian_new_.data());
+    take_new(fresh, false);
+    if (pattern_.size() > 0) evaluator_.pattern(y_.data(), pattern_.data());
+    refresh_floor(fresh);
+    if constexpr (!Method::needs_hessian) refresh_cap(fresh);
+    // h0 moves y by one per cent of its own size, or of the tolerance where that is larger
+    // (Hairer, Norsett and Wanner, section II.4, first guess).
+    V size{}, speed{};
+    for (std::int64_t p = 0; p < size_; p += W) {
+      const V weight = 1.0 / (atol_ + options_.rtol * abs(load<V>(y_.data() + p)));
+      const V y = load<V>(y_.data() + p) * weight, g = load<V>(gradient_.data() + p) * weight;
+      size = fma(y, y, size);
+      speed = fma(g, g, speed);
+    }
+    const V one = broadcast<V>(1.0);
+    V first = 0.01 * sqrt(max(size, one) / max(speed, broadcast<V>(1e-200)));
+    first = min(first, broadcast<V>(1e100));
+    h_ = select<V>(fresh, first, h_);
+    M ended{};
+    for (int l = 0; l < W; ++l) {
+      if (!fresh[l]) continue;
+      ++gradients_[l];
+      ++hessians_[l];
+      save(l, 0.0, 0.0);
+      const double steepness = steepest(gradient_.data())[l];
+      if (!std::isfinite(loss_.data()[l]) || !std::isfinite(steepness))
+        ending_[l] = Status::nonfinite;
+      else if (steepness <= std::max(options_.gtol, floor_[l]))
+        ending_[l] = Status::converged;
+      else if (options_.t_max <= 0.0)
+        ending_[l] = Status::time_limit;
+      else
+        continue;
+      ended[l] = -1;
+    }
+    return ended;
+  }
+
+  /// Infinity norm of each lane; infinite where any component is not finite.
+  V steepest(const double* gradient) const noexcept {
+    V largest{}, poison{};
+    for (std::int64_t p = 0; p < size_; p += W) {
+      const V g = load<V>(gradient + p);
+      largest = max(abs(g), largest);
+      poison = fma(g, V{}, poison);  // stays 0 unless some g is infinite or NaN
+    }
+    return select<V>(poison == 0.0, largest,
+                     broadcast<V>(std::numeric_limits<double>::infinity()));
+  }
+
+  /// One trial step of all lanes; returns those that ended, with their status in ending_.
+  M step() noexcept {
+    V h = min(h_, options_.t_max - t_);
+    if constexpr (!Method::needs_hessian) h = min(h, cap_);
+    const M refused =
+        method_.attempt(evaluator_, y_.data(), gradient_.data(), hessian_.data(), h,
+                        y_new_.data(), error_.data());
+    method_.evaluate_new(evaluator_, y_new_.data(), loss_new_.data(), gradient_new_.data(),
+                         hessian_new_.data());
+    const bool checks = method_.residual(y_.data(), y_new_.data(), gradient_new_.data(),
+                                         residual_.data());
+    V error{}, residual{}, extent{};
+    for (std::int64_t p = 0; p < size_; p += W) {
+      const V y = load<V>(y_.data() + p), y_new = load<V>(y_new_.data() + p);
+      const V weight = 1.0 / (atol_ + options_.rtol * max(abs(y), abs(y_new)));
+      const V e = load<V>(error_.data() + p) * weight;
+      error = fma(e, e, error);
+      if (checks) {
+        const V r = load<V>(residual_.data() + p) * weight;
+        residual = fma(r, r, residual);
+      }
+      extent = max(abs(y_new), extent);
+    }
+    const V slope = steepest(gradient_new_.data());
+    const double mean = 1.0 / static_cast<double>(parameters_);
+    V error2 = error * mean;
+    if (checks) error2 = max(residual * (mean / (kResidual * kResidual)), error2);
+    const V loss = load<V>(loss_.data()), loss_new = load<V>(loss_new_.data());
+    // Neither test is true for a NaN.
+    const M finite = (abs(loss_new) <= std::numeric_limits<double>::max()) &
+                     (slope <= std::numeric_limits<double>::max()) & (error2 == error2);
+    const M falls = loss_new <= loss + options_.rtol * abs(loss) + loss_noise_;
+    M accepted = (error2 <= 1.0) & finite & falls & ~refused;
+    M crossed{};
+    if (pattern_.size() > 0) {
+      evaluator_.pattern(y_new_.data(), pattern_new_.data());
+      crossed = evaluator_.crossed(pattern_.data(), pattern_new_.data()) & accepted;
+      accepted &= ~crossed;
+    }
+    const V h_next = next_step(h, error2, accepted, finite & ~refused);
+    const M end = conclude(h, h_next, accepted, crossed, finite, extent, slope);
+    h_ = h_next;
+    return end;
+  }
+
+  /// Step after this one; never longer than this one right after a rejection.
+  V next_step(V h, V error2, M accepted, M sound) noexcept {
+    const V power = root(max(error2, broadcast<V>(1e-30)));
+    V factor = max(min(kSafety / power, grow_), broadcast<V>(kShrink));
+    factor = select<V>(accepted, factor, min(factor, broadcast<V>(kSafety)));
+    factor = select<V>(sound, factor, broadcast<V>(kShrink));
+    grow_ = select<V>(accepted, broadcast<V>(kGrow), broadcast<V>(1.0));
+    return h * factor;
+  }
+
+  /// error^(1/order) from its square.
+  static V root(V square) noexcept {
+    if constexpr (Method::order == 4) return sqrt(sqrt(sqrt(square)));
+    V r;
+    for (int l = 0; l < W; ++l) r[l] = std::exp(0.5 / Method::order * std::log(square[l]));
+    return r;
+  }
+
+  /// Moves the accepted lanes, then looks for the reasons to end a run.
+  M conclude(V h, V h_next, M accepted, M crossed, M finite, V extent, V slope) noexcept {
+    const V t_old = t_;
+    const V left = options_.t_max - t_;
+    t_ = select<V>(accepted, select<V>(h < left, t_ + h, broadcast<V>(options_.t_max)), t_);
+    if (options_.times > 0)
+      for (int l = 0; l < W; ++l)
+        if (accepted[l] && run_[l] >= 0) save(l, t_old[l], h[l]);
+    take_new(accepted, true);
+    M due{}, stale{};
+    for (int l = 0; l < W; ++l) {
+      if (run_[l] < 0) continue;
+      gradients_[l] += Method::gradients_per_step;
+      hessians_[l] += Method::needs_hessian;
+      if (!accepted[l]) {
+        ++rejected_[l];
+        continue;
+      }
+      ++steps_[l];
+      // Before a run may end at the floor, the floor is computed at that very point.
+      due[l] = (steps_[l] % kFloorAge == 0 || slope[l] <= 4.0 * floor_[l]) ? -1 : 0;
+      if constexpr (!Method::needs_hessian) stale[l] = steps_[l] % kCapAge == 0 ? -1 : 0;
+    }
+    if (any(due)) refresh_floor(due);
+    if constexpr (!Method::needs_hessian)
+      if (any(stale)) refresh_cap(stale);
+    if (pattern_.size() > 0) evaluator_.pattern(y_.data(), pattern_.data());
+
+    const V target = max(broadcast<V>(options_.gtol), floor_);
+    M ended{};
+    for (int l = 0; l < W; ++l) {
+      if (run_[l] < 0) continue;
+      const bool moved = accepted[l] != 0;
+      Status status = Status::not_run;
+      if (moved && slope[l] <= target[l]) status = Status::converged;
+      else if (crossed[l]) status = Status::kink;
+      else if (moved && extent[l] >= options_.escape) status = Status::escaped;
+      else if (moved && t_[l] >= options_.t_max) status = Status::time_limit;
+      else if (!moved && !(t_[l] + h_next[l] > t_[l]))
+        status = finite[l] ? Status::step_too_small : Status::nonfinite;
+      else if (!moved && h_next[l] < 1e-290) status = Status::nonfinite;
+      else if (steps_[l] + rejected_[l] >= options_.max_steps) status = Status::step_limit;
+      if (status == Status::not_run) continue;
+      ending_[l] = status;
+      ended[l] = -1;
+    }
+    return ended;
+  }
+
+  /// The new point becomes the present one in the lanes of `take`.
+  void take_new(M take, bool with_point) noexcept {
+    const auto blend = [take](double* to, const double* from, std::int64_t count) {
+      for (std::int64_t i = 0; i < count; i += W)
+        store(to + i, select<V>(take, load<V>(from + i), load<V>(to + i)));
+    };
+    if (with_point) blend(y_.data(), y_new_.data(), size_);
+    blend(gradient_.data(), gradient_new_.data(), size_);
+    if (Method::needs_hessian || !with_point) blend(hessian_.data(), hessian_new_.data(), triangle_);
+    blend(loss_.data(), loss_new_.data(), W);
+  }
+
+  void refresh_floor(M due) noexcept {
+    const Noise<W> noise = evaluator_.noise(y_.data());
+    floor_ = select<V>(due, noise.gradient, floor_);
+    loss_noise_ = select<V>(due, noise.loss, loss_noise_);
+  }
+
+  void refresh_cap(M due) noexcept {
+    evaluator_.evaluate(2, y_.data(), loss_new_.data(), gradient_new_.data(), hessian_.data());
+    cap_ = select<V>(due, Method::longest_step(hessian_.data(), parameters_), cap_);
+    for (int l = 0; l < W; ++l) hessians_[l] += due[l] ? 1 : 0;
+  }
+
+  /// Stores the asked times in (t, t + h] of lane l (and t = 0 before the first step).
+  void save(int l, double t, double h) noexcept {
+    for (; saved_[l] < options_.times && options_.save_at[saved_[l]] <= t + h; ++saved_[l]) {
+      double* const out =
+          output_.saved + (run_[l] * options_.times + saved_[l]) * parameters_;
+      const double x = h > 0.0 ? (options_.save_at[saved_[l]] - t) / h : 0.0;
+      for (std::int64_t p = 0; p < parameters_; ++p)
+        out[p] = h > 0.0 ? method_.interpolate(y_.data(), y_new_.data(), p, l, x)
+                         : y_.data()[p * W + l];
+    }
+  }
+
+  void finish(int l) noexcept {
+    const std::int64_t b = run_[l];
+    for (std::int64_t p = 0; p < parameters_; ++p)
+      output_.theta[b * parameters_ + p] = y_.data()[p * W + l];
+    // A flow that has converged stays where it is: its later times are its limit.
+    if (ending_[l] == Status::converged)
+      for (; saved_[l] < options_.times; ++saved_[l])
+        for (std::int64_t p = 0; p < parameters_; ++p)
+          output_.saved[(b * options_.times + saved_[l]) * parameters_ + p] = y_.data()[p * W + l];
+    output_.t[b] = t_[l];
+    output_.loss[b] = loss_.data()[l];
+    output_.gradient_norm[b] = steepest(gradient_.data())[l];
+    output_.floor[b] = floor_[l];
+    output_.steps[b] = steps_[l];
+    output_.rejected[b] = rejected_[l];
+    output_.gradients[b] = gradients_[l];
+    output_.hessians[b] = hessians_[l];
+    output_.status[b] = static_cast<std::int8_t>(ending_[l]);
+    run_[l] = -1;
+    --live_;
+    queue_.finished.fetch_add(1, std::memory_order_relaxed);
+  }
+
+  Evaluator<Layout>& evaluator_;
+  const FlowOptions& options_;
+  const FlowOutput& output_;
+  FlowQueue& queue_;
+  std::int64_t parameters_, size_, triangle_;
+  Method method_;
+  AlignedBuffer y_, y_new_, gradient_, gradient_new_, error_, residual_, hessian_, hessian_new_;
+  AlignedBuffer loss_, loss_new_, pattern_, pattern_new_;
+  V t_{}, h_{}, atol_{}, grow_{}, floor_{}, loss_noise_{}, cap_{};
+  std::int64_t run_[W], steps_[W]{}, rejected_[W]{}, gradients_[W]{}, hessians_[W]{}, saved_[W]{};
+  Status ending_[W]{};
+  std::int64_t live_ = 0, slots_ = 0, busy_ = 0;
+};
+
+}  // namespace flowscape

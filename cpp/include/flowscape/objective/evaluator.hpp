@@ -1,0 +1,80 @@
+// Loss, gradient, Hessian of one block of networks, with the workspace they need.
+//
+// Evaluator<NetworkLanes> works on kLanes networks at once, Evaluator<SampleLanes> on one. Both
+// read and write [parameter][network] arrays aligned to 64 bytes, so an integrator written over
+// Vec<networks> runs on either.
+#pragma once
+
+#include <cstdint>
+
+#include "flowscape/objective/kernels-inl.hpp"
+#include "flowscape/objective/layouts.hpp"
+#include "flowscape/objective/moments.hpp"
+#include "flowscape/objective/problem_data.hpp"
+#include "flowscape/simd/aligned.hpp"
+#include "flowscape/simd/vector.hpp"
+
+namespace flowscape {
+
+/// Bounds on the rounding error of computed quantities, per network (docs/conventions.md).
+template <int W>
+struct Noise {
+  Vec<W> zero_loss;  ///< loss of a residual that is rounding error alone
+  Vec<W> loss;       ///< error of the computed loss
+  Vec<W> gradient;   ///< error of the computed gradient, infinity norm
+  Vec<W> hessian;    ///< error of the computed Hessian, spectral norm
+};
+
+template <class Layout>
+class Evaluator {
+ public:
+  static constexpr int networks = Layout::networks;
+  using V = Vec<networks>;
+
+  /// Keeps a reference to `problem`; allocates everything the calls below need.
+  explicit Evaluator(const ProblemData& problem);
+
+  const ProblemData& problem() const noexcept { return problem_; }
+  std::int64_t parameters() const noexcept { return problem_.shape.parameters(); }
+
+  /// Derivatives up to `order` (0, 1, 2); outputs of higher order are not touched.
+  ///
+  /// theta [P][networks] in; loss [networks], gradient [P][networks], hessian [tri(P)][networks]
+  /// (lower triangle, packed by rows) out. The value of each is the same whatever the order asked.
+  /// A non-finite network spoils its own lane only.
+  void evaluate(int order, const double* theta, double* loss, double* gradient,
+                double* hessian) noexcept;
+
+  /// H v without forming H; direction, product [P][networks].
+  void hessian_vector(const double* theta, const double* direction, double* product) noexcept;
+
+  Noise<networks> noise(const double* theta) noexcept;
+
+  /// Unweighted residual [N][K] and, unless null, its Jacobian [N][K][P], of one network.
+  void residual(const double* theta, double* values, double* jacobian) noexcept
+    requires(networks == 1);
+
+  /// Sides of the kinks: the signs of all arguments of non-smooth terms, for `crossed`.
+  std::int64_t pattern_size() const noexcept;
+  void pattern(const double* theta, double* signs) noexcept;
+  /// Networks for which two patterns differ.
+  Mask<networks> crossed(const double* a, const double* b) const noexcept;
+
+ private:
+  void forward(int order, const double* theta, std::int64_t first, std::int64_t steps) noexcept;
+  void assemble(int order, const double* theta, double* loss, double* gradient,
+                double* hessian) noexcept;
+  void reduce(const double* sums, std::int64_t count, double* out) const noexcept;
+  template <class Body>
+  void for_blocks(Body&& body) noexcept;
+
+  const ProblemData& problem_;
+  MomentLayout layout_;
+  AlignedBuffer storage_, moments_, reduced_;
+  BlockScratch scratch_{};
+};
+
+extern template class Evaluator<NetworkLanes>;
+extern template class Evaluator<SampleLanes>;
+
+}  // namespace flowscape

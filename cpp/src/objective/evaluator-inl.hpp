@@ -1,0 +1,186 @@
+// Evaluator: blocks of samples, reduction over lanes, closed-form assembly.
+// Included once per layout by evaluator_*.cpp.
+#pragma once
+
+#include <algorithm>
+
+#include "flowscape/objective/evaluator.hpp"
+
+namespace flowscape {
+namespace {
+
+/// Calls body.template operator()<D>() with D the number of features, or 0 beyond the static ones.
+template <class Body>
+FLOWSCAPE_INLINE void with_features(std::int64_t features, Body&& body) {
+  switch (features) {
+    case 1: return body.template operator()<1>();
+    case 2: return body.template operator()<2>();
+    case 3: return body.template operator()<3>();
+    case 4: return body.template operator()<4>();
+    default: return body.template operator()<0>();
+  }
+}
+static_assert(kStaticFeatures == 4);
+
+}  // namespace
+
+template <class Layout>
+Evaluator<Layout>::Evaluator(const ProblemData& problem)
+    : problem_(problem), layout_(problem.shape) {
+  const Shape& shape = problem.shape;
+  const std::int64_t steps = std::min(Layout::block_steps(problem), Layout::steps(problem));
+  const std::int64_t grid = shape.width * steps * kLanes;
+  const std::int64_t rows = shape.outputs * steps * kLanes;
+  storage_.resize(6 * grid + 2 * rows + steps * kLanes);
+  double* next = storage_.data();
+  const auto take = [&next](std::int64_t size) {
+    double* const here = next;
+    next += size;
+    return here;
+  };
+  scratch_ = {take(grid), take(grid), take(grid),  take(grid),          take(grid),
+              take(grid), take(rows), take(rows), take(steps * kLanes)};
+  const std::int64_t sums =
+      std::max({layout_.size(2), 3 + shape.parameters(), shape.parameters()});
+  moments_.resize(sums * kLanes);
+  if (networks == 1) reduced_.resize(sums);
+}
+
+template <class Layout>
+template <class Body>
+void Evaluator<Layout>::for_blocks(Body&& body) noexcept {
+  const std::int64_t total = Layout::steps(problem_), block = Layout::block_steps(problem_);
+  for (std::int64_t first = 0; first < total; first += block)
+    body(first, std::min(block, total - first));
+}
+
+template <class Layout>
+void Evaluator<Layout>::forward(int order, const double* theta, std::int64_t first,
+                                std::int64_t steps) noexcept {
+  with_features(problem_.shape.features(), [&]<int D>() {
+    affine<Layout, D>(problem_, theta, first, steps, scratch_.z);
+  });
+  problem_.activation.evaluate(order, scratch_.z, scratch_.h, scratch_.s, scratch_.q,
+                               problem_.shape.width * steps * kLanes);
+  residuals<Layout>(problem_, theta, first, steps, scratch_);
+}
+
+template <class Layout>
+void Evaluator<Layout>::reduce(const double* sums, std::int64_t count,
+                               double* out) const noexcept {
+  if constexpr (networks == 1)
+    for (std::int64_t i = 0; i < count; ++i) out[i] = horizontal_sum(load<Native>(sums + i * kLanes));
+}
+
+template <class Layout>
+void Evaluator<Layout>::evaluate(int order, const double* theta, double* loss, double* gradient,
+                                 double* hessian) noexcept {
+  const std::int64_t count = layout_.size(order);
+  double* const moments = moments_.data();
+  std::fill_n(moments, count * kLanes, 0.0);
+  for_blocks([&](std::int64_t first, std::int64_t steps) {
+    forward(order, theta, first, steps);
+    if (order == 2) weight_rows<Layout>(problem_, first, steps, scratch_);
+    with_features(problem_.shape.features(), [&]<int D>() {
+      add_neuron_moments<Layout, D>(problem_, theta, order, first, steps, scratch_, layout_,
+                                    moments);
+      if (order == 2)
+        add_pair_moments<Layout, D>(problem_, first, steps, scratch_, layout_, moments);
+    });
+  });
+  reduce(moments, count, reduced_.data());
+  assemble(order, theta, loss, gradient, hessian);
+}
+
+template <class Layout>
+void Evaluator<Layout>::assemble(int order, const double* theta, double* loss, double* gradient,
+                                 double* hessian) noexcept {
+  const Shape& shape = problem_.shape;
+  const std::int64_t P = shape.parameters(), K = shape.outputs, D = shape.features();
+  const double* const sums = networks == 1 ? reduced_.data() : moments_.data();
+  const auto moment = [sums](std::int64_t i) { return load<V>(sums + i * networks); };
+  const auto parameter = [theta](std::int64_t p) { return load<V>(theta + p * networks); };
+  const double l2 = problem_.l2;
+
+  V value = 0.5 * moment(0);
+  if (l2 != 0.0) {
+    V norm{};
+    for (std::int64_t p = 0; p < P; ++p) norm = fma(parameter(p), parameter(p), norm);
+    value = fma(broadcast<V>(0.5 * l2), norm, value);
+  }
+  store(loss, value);
+  if (order == 0) return;
+
+  const auto set_gradient = [&](std::int64_t p, V g) {
+    if (l2 != 0.0) g = fma(broadcast<V>(l2), parameter(p), g);
+    store(gradient + p * networks, g);
+  };
+  for (std::int64_t k = 0; k < shape.width; ++k) {
+    const std::int64_t base = layout_.neuron(k);
+    for (std::int64_t o = 0; o < K; ++o) set_gradient(shape.outgoing(k) + o, moment(base + o));
+    for (std::int64_t j = 0; j < D; ++j) {
+      const V sum = moment(base + layout_.incoming + j);
+      set_gradient(shape.incoming(k) + j, K == 1 ? parameter(shape.outgoing(k)) * sum : sum);
+    }
+  }
+  if (shape.output_bias)
+    for (std::int64_t o = 0; o < K; ++o) set_gradient(shape.output_biases() + o, moment(1 + o));
+  if (order == 1) return;
+
+  const auto set = [hessian](std::int64_t i, std::int64_t j, V v) {
+    store(hessian + packed(i, j) * networks, v);
+  };
+  for (std::int64_t k = 0; k < shape.width; ++k) {
+    const std::int64_t ak = shape.outgoing(k), wk = shape.incoming(k), own = layout_.neuron(k);
+    for (std::int64_t l = 0; l <= k; ++l) {
+      const std::int64_t al = shape.outgoing(l), wl = shape.incoming(l);
+      const std::int64_t pair = layout_.pair(k, l);
+      V outgoing{};  // a_k . a_l
+      for (std::int64_t o = 0; o < K; ++o)
+        outgoing = fma(parameter(ak + o), parameter(al + o), outgoing);
+      for (std::int64_t o = 0; o < K; ++o)
+        for (std::int64_t u = 0; u < (l < k ? K : o + 1); ++u)
+          set(ak + o, al + u, o == u ? moment(pair) : V{});
+      for (std::int64_t j = 0; j < D; ++j) {
+        for (std::int64_t o = 0; o < K; ++o) {
+          if (l < k) set(ak + o, wl + j, parameter(al + o) * moment(pair + 1 + j));
+          V cross = parameter(ak + o) * moment(pair + 1 + D + j);
+          if (l == k)
+            cross += K == 1 ? moment(own + layout_.incoming + j)
+                            : moment(own + layout_.cross + o * D + j);
+          set(wk + j, al + o, cross);
+        }
+        for (std::int64_t i = 0; i < (l < k ? D : j + 1); ++i) {
+          const std::int64_t t = packed(std::max(i, j), std::min(i, j));
+          V entry = outgoing * moment(pair + 1 + 2 * D + t);
+          if (l == k) {
+            const V curvature = moment(own + layout_.curvature + t);
+            entry += K == 1 ? parameter(ak) * curvature : curvature;
+          }
+          set(wk + j, wl + i, entry);
+        }
+      }
+    }
+  }
+  if (shape.output_bias)
+    for (std::int64_t o = 0; o < K; ++o) {
+      const std::int64_t c = shape.output_biases() + o;
+      for (std::int64_t k = 0; k < shape.width; ++k) {
+        const std::int64_t bias = layout_.neuron(k) + layout_.bias;
+        for (std::int64_t u = 0; u < K; ++u)
+          set(c, shape.outgoing(k) + u, u == o ? moment(bias) : V{});
+        for (std::int64_t j = 0; j < D; ++j)
+          set(c, shape.incoming(k) + j,
+              parameter(shape.outgoing(k) + o) * moment(bias + 1 + j));
+      }
+      for (std::int64_t u = 0; u <= o; ++u)
+        set(c, shape.output_biases() + u, u == o ? moment(1 + K) : V{});
+    }
+  if (l2 != 0.0)
+    for (std::int64_t p = 0; p < P; ++p) {
+      double* const diagonal = hessian + packed(p, p) * networks;
+      store(diagonal, load<V>(diagonal) + l2);
+    }
+}
+
+}  // namespace flowscape

@@ -1,0 +1,6 @@
+// Evaluator with lane = network.
+#include "noise-inl.hpp"
+
+namespace flowscape {
+template class Evaluator<NetworkLanes>;
+}  // namespace flowscape

@@ -1,0 +1,6 @@
+// Evaluator with lane = sample.
+#include "noise-inl.hpp"
+
+namespace flowscape {
+template class Evaluator<SampleLanes>;
+}  // namespace flowscape

@@ -1,0 +1,112 @@
+#include "flowscape/objective/objective.hpp"
+
+#include "flowscape/objective/lane_rows.hpp"
+#include "flowscape/parallel.hpp"
+
+namespace flowscape {
+namespace {
+
+/// Runs body(evaluator, first row) for every block of networks, in any order, on several threads.
+template <class Layout, class MakeBody>
+void for_network_blocks(const Objective& objective, std::int64_t batch, double nanoseconds,
+                        int n_threads, MakeBody&& make_body) {
+  constexpr std::int64_t W = Layout::networks;
+  // Hand out at least 20 microseconds at a time.
+  const std::int64_t group = std::max<std::int64_t>(1, static_cast<std::int64_t>(2e4 / (nanoseconds * W)));
+  const std::int64_t blocks = (batch + W - 1) / W, groups = (blocks + group - 1) / group;
+  const int threads = worthwhile_threads(nanoseconds * static_cast<double>(batch), n_threads);
+  parallel_items(groups, threads, [&] {
+    return [&, lease = objective.lease<Layout>(), body = make_body()](std::int64_t g) mutable {
+      for (std::int64_t block = g * group; block < std::min(blocks, (g + 1) * group); ++block)
+        body(*lease, block * W);
+    };
+  });
+}
+
+}  // namespace
+
+double Objective::nanoseconds(int order) const noexcept {
+  const Shape& s = problem_.shape;
+  const double features = static_cast<double>(s.features());
+  const double grid = static_cast<double>(s.width * problem_.samples);
+  double cost = grid * (2.0 + 0.2 * features * order);
+  if (order == 2)
+    cost += 0.02 * grid * static_cast<double>(s.width) * (features + 1) * (features + 1);
+  return cost;
+}
+
+void Objective::evaluate(int order, std::int64_t batch, const double* theta, double* loss,
+                         double* gradient, double* hessian, int n_threads) const {
+  const std::int64_t P = parameters();
+  with_layout([&]<class Layout>() {
+    constexpr int W = Layout::networks;
+    for_network_blocks<Layout>(*this, batch, nanoseconds(order), n_threads, [&] {
+      AlignedBuffer buffer(W * (1 + 2 * P + (order == 2 ? triangle(P) : 0)));
+      return [&, buffer = std::move(buffer)](Evaluator<Layout>& evaluator,
+                                             std::int64_t first) mutable {
+        double *const in = buffer.data(), *const l = in + P * W, *const g = l + W;
+        double* const h = g + P * W;
+        gather_rows<W>(theta, batch, P, first, in);
+        evaluator.evaluate(order, in, l, g, h);
+        scatter_rows<W>(l, batch, 1, first, loss);
+        if (order >= 1) scatter_rows<W>(g, batch, P, first, gradient);
+        if (order == 2) scatter_symmetric<W>(h, batch, P, first, hessian);
+      };
+    });
+  });
+}
+
+void Objective::hessian_vector(std::int64_t batch, const double* theta, const double* direction,
+                               double* product, int n_threads) const {
+  const std::int64_t P = parameters();
+  with_layout([&]<class Layout>() {
+    constexpr int W = Layout::networks;
+    for_network_blocks<Layout>(*this, batch, nanoseconds(1), n_threads, [&] {
+      return [&, buffer = AlignedBuffer(3 * P * W)](Evaluator<Layout>& evaluator,
+                                                    std::int64_t first) mutable {
+        double *const in = buffer.data(), *const v = in + P * W, *const out = v + P * W;
+        gather_rows<W>(theta, batch, P, first, in);
+        gather_rows<W>(direction, batch, P, first, v);
+        evaluator.hessian_vector(in, v, out);
+        scatter_rows<W>(out, batch, P, first, product);
+      };
+    });
+  });
+}
+
+void Objective::noise(std::int64_t batch, const double* theta, double* zero_loss, double* loss,
+                      double* gradient, double* hessian, int n_threads) const {
+  const std::int64_t P = parameters();
+  with_layout([&]<class Layout>() {
+    constexpr int W = Layout::networks;
+    for_network_blocks<Layout>(*this, batch, 2 * nanoseconds(1), n_threads, [&] {
+      return [&, buffer = AlignedBuffer((P + 4) * W)](Evaluator<Layout>& evaluator,
+                                                      std::int64_t first) mutable {
+        double *const in = buffer.data(), *const out = in + P * W;
+        gather_rows<W>(theta, batch, P, first, in);
+        const Noise<W> noise = evaluator.noise(in);
+        double* const rows[] = {zero_loss, loss, gradient, hessian};
+        const Vec<W> values[] = {noise.zero_loss, noise.loss, noise.gradient, noise.hessian};
+        for (int i = 0; i < 4; ++i) {
+          store(out + i * W, values[i]);
+          scatter_rows<W>(out + i * W, batch, 1, first, rows[i]);
+        }
+      };
+    });
+  });
+}
+
+void Objective::residual(std::int64_t batch, const double* theta, double* residual,
+                         double* jacobian, int n_threads) const {
+  const std::int64_t P = parameters(), rows = problem_.samples * problem_.shape.outputs;
+  for_network_blocks<SampleLanes>(
+      *this, batch, nanoseconds(0) + (jacobian ? 0.5 * static_cast<double>(rows * P) : 0.0),
+      n_threads, [&] {
+        return [&](Evaluator<SampleLanes>& evaluator, std::int64_t b) {
+          evaluator.residual(theta + b * P, residual + b * rows,
+                             jacobian ? jacobian + b * rows * P : nullptr);
+        };
+      });
+}
+
+}  // namespace flowscape

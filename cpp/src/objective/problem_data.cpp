@@ -1,0 +1,81 @@
+#include "flowscape/objective/problem_data.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "flowscape/simd/vector.hpp"
+
+namespace flowscape {
+namespace {
+
+// Borders of the dispatcher, from bench/bench_dispatch.py (docs/decisions/0005). Beyond either
+// border the block of lane = network no longer fits the second-level cache.
+constexpr std::int64_t kMaxNeuronSamples = 1024;  // m N
+constexpr std::int64_t kMaxParameters = 64;       // P
+
+// Lane = sample: m times the block stays near this many doubles, within these bounds.
+constexpr std::int64_t kBlockNeuronSamples = 1024;
+constexpr std::int64_t kMinBlock = 64;
+constexpr std::int64_t kMaxBlock = 256;
+
+std::int64_t round_up(std::int64_t n, std::int64_t unit) { return (n + unit - 1) / unit * unit; }
+
+}  // namespace
+
+KernelShape choose_kernel(const Shape& shape, std::int64_t samples) noexcept {
+  const bool small = shape.width * samples <= kMaxNeuronSamples &&
+                     shape.parameters() <= kMaxParameters;
+  return small ? KernelShape::network_lanes : KernelShape::sample_lanes;
+}
+
+std::int64_t sample_block(const Shape& shape) noexcept {
+  // A multiple of 8 on every level, so that the block does not depend on the lane count.
+  const std::int64_t wanted = kBlockNeuronSamples / std::max<std::int64_t>(1, shape.width) / 8 * 8;
+  return std::clamp(wanted, kMinBlock, kMaxBlock);
+}
+
+ProblemData::ProblemData(Shape shape_, Activation activation_, std::int64_t samples_,
+                         const double* x, const double* y, const double* weights, double scale_,
+                         double l2_)
+    : shape(shape_),
+      activation(std::move(activation_)),
+      samples(samples_),
+      padded_samples(round_up(samples_, 8)),
+      scale(scale_),
+      l2(l2_),
+      kernel(choose_kernel(shape_, samples_)) {
+  const std::int64_t d = shape.inputs, D = shape.features(), K = shape.outputs;
+  const std::int64_t T = D <= kStaticFeatures ? triangle(D) : 0;
+  row_features.resize(samples * D);
+  row_products.resize(samples * T);
+  row_targets.resize(samples * K);
+  row_weights.resize(samples);
+  column_features.resize(padded_samples * D);
+  column_products.resize(padded_samples * T);
+  column_targets.resize(padded_samples * K);
+  column_weights.resize(padded_samples);
+  for (std::int64_t i = 0; i < padded_samples; ++i) {
+    const std::int64_t source = std::min(i, samples - 1);
+    const bool real = i < samples;
+    const auto put = [&](AlignedBuffer& rows, AlignedBuffer& columns, std::int64_t stride,
+                         std::int64_t column, double value, double padding) {
+      columns.data()[column * padded_samples + i] = real ? value : padding;
+      if (real) rows.data()[i * stride + column] = value;
+    };
+    const auto feature = [&](std::int64_t j) { return j < d ? x[source * d + j] : 1.0; };
+    for (std::int64_t j = 0; j < D; ++j)
+      put(row_features, column_features, D, j, feature(j), feature(j));
+    for (std::int64_t j = 0; j < D && T > 0; ++j)
+      for (std::int64_t l = 0; l <= j; ++l) {
+        const double product = feature(j) * feature(l);
+        put(row_products, column_products, T, packed(j, l), product, product);
+      }
+    for (std::int64_t o = 0; o < K; ++o) {
+      const double target = y[source * K + o];
+      put(row_targets, column_targets, K, o, target, target);
+    }
+    put(row_weights, column_weights, 1, 0, 2.0 * scale * weights[source], 0.0);
+  }
+}
+
+}  // namespace flowscape

@@ -1,0 +1,243 @@
+#include "flowscape/polish/polish.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include <Eigen/QR>
+
+#include "flowscape/objective/lane_rows.hpp"
+#include "flowscape/parallel.hpp"
+#include "flowscape/polish/newton_run.hpp"
+
+namespace flowscape {
+namespace {
+
+// Gauss-Newton is tried where |r| / (sum of absolute terms) is below this.
+constexpr double kTinyResidual = 1e-4;
+constexpr int kGaussNewtonSteps = 80;
+// and may move the point at most this far, in units of 1 + |theta|.
+constexpr double kGaussNewtonReach = 0.05;
+constexpr std::int64_t kLargestJacobian = 20'000'000;
+
+/// Derivatives and noise at W points at once, unpacked for Eigen.
+template <class Layout>
+class BatchedDerivatives {
+ public:
+  static constexpr int W = Layout::networks;
+  explicit BatchedDerivatives(Evaluator<Layout>& evaluator)
+      : evaluator_(evaluator), parameters_(evaluator.parameters()), theta_(parameters_ * W),
+        loss_(W), gradient_(parameters_ * W), hessian_(triangle(parameters_) * W),
+        pattern_(evaluator.pattern_size()), reference_(evaluator.pattern_size()) {
+    for (PointData& d : data) {
+      d.gradient.resize(parameters_);
+      d.hessian.resize(parameters_, parameters_);
+    }
+  }
+
+  void set(int l, const Eigen::VectorXd& theta) noexcept {
+    for (std::int64_t p = 0; p < parameters_; ++p) theta_.data()[p * W + l] = theta[p];
+  }
+
+  void evaluate() noexcept {
+    evaluator_.evaluate(2, theta_.data(), loss_.data(), gradient_.data(), hessian_.data());
+    const Noise<W> noise = evaluator_.noise(theta_.data());
+    Mask<W> crossed{};
+    if (pattern_.size() > 0) {
+      evaluator_.pattern(theta_.data(), pattern_.data());
+      crossed = evaluator_.crossed(reference_.data(), pattern_.data());
+    }
+    for (int l = 0; l < W; ++l) {
+      PointData& d = data[l];
+      d.loss = loss_.data()[l];
+      const double* entry = hessian_.data() + l;
+      for (std::int64_t i = 0; i < parameters_; ++i) {
+        d.gradient[i] = gradient_.data()[i * W + l];
+        for (std::int64_t j = 0; j <= i; ++j, entry += W) d.hessian(i, j) = d.hessian(j, i) = *entry;
+      }
+      d.zero_loss = noise.zero_loss[l];
+      d.gradient_noise = noise.gradient[l];
+      d.hessian_noise = noise.hessian[l];
+      d.crossed_kink = crossed[l] != 0;
+    }
+  }
+
+  /// The present points are the ones whose kink pattern must be kept; lanes of `take` only.
+  void keep_pattern(Mask<W> take) noexcept {
+    if (pattern_.size() == 0) return;
+    evaluator_.pattern(theta_.data(), pattern_.data());
+    if constexpr (W == 1) {
+      if (take[0]) std::copy_n(pattern_.data(), pattern_.size(), reference_.data());
+    } else {
+      for (std::int64_t i = 0; i < pattern_.size(); i += W)
+        store(reference_.data() + i, select<Vec<W>>(take, load<Vec<W>>(pattern_.data() + i),
+                                                    load<Vec<W>>(reference_.data() + i)));
+    }
+  }
+
+  PointData data[W];
+
+ private:
+  Evaluator<Layout>& evaluator_;
+  std::int64_t parameters_;
+  AlignedBuffer theta_, loss_, gradient_, hessian_, pattern_, reference_;
+};
+
+/// Minimum-norm Gauss-Newton on the weighted residual; true and `theta` moved if it reached a
+/// zero of the residual to rounding error.
+bool reach_zero(Evaluator<SampleLanes>& evaluator, Eigen::VectorXd& theta) {
+  const ProblemData& problem = evaluator.problem();
+  const std::int64_t K = problem.shape.outputs, rows = problem.samples * K;
+  const std::int64_t P = problem.shape.parameters();
+  Eigen::VectorXd r(rows), weight(rows), at = theta;
+  Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> jacobian(rows, P);
+  for (std::int64_t i = 0; i < rows; ++i)
+    weight[i] = std::sqrt(problem.column_weights.data()[i / K]);
+  const double reach = kGaussNewtonReach * (1.0 + theta.norm());
+  double before = INFINITY;
+  for (int step = 0; step < kGaussNewtonSteps; ++step) {
+    evaluator.residual(at.data(), r.data(), jacobian.data());
+    r.array() *= weight.array();
+    const double loss = 0.5 * r.squaredNorm();
+    if (!std::isfinite(loss) || (at - theta).norm() > reach) return false;
+    alignas(64) double scratch[8] = {};
+    AlignedBuffer aligned(P);
+    std::copy_n(at.data(), P, aligned.data());
+    evaluator.evaluate(0, aligned.data(), scratch, nullptr, nullptr);
+    const double zero = evaluator.noise(aligned.data()).zero_loss[0];
+    if (loss <= zero && !(loss < 0.25 * before)) {
+      theta = at;
+      return true;
+    }
+    if (!(loss < 0.9 * before)) {
+      theta = loss <= zero ? at : theta;
+      return loss <= zero;
+    }
+    before = loss;
+    jacobian.array().colwise() *= weight.array();
+    at -= Eigen::CompleteOrthogonalDecomposition<Eigen::MatrixXd>(jacobian).solve(r);
+  }
+  return false;
+}
+
+template <class Layout>
+class Polisher {
+ public:
+  static constexpr int W = Layout::networks;
+
+  Polisher(const Objective& objective, const PolishOptions& options, std::int64_t batch,
+           const double* theta, const PolishOutput& output)
+      : options_(options), batch_(batch), theta_(theta), output_(output),
+        parameters_(objective.parameters()), lease_(objective.lease<Layout>()),
+        sample_lease_(objective.lease<SampleLanes>()), derivatives_(*lease_) {}
+
+  /// The points first .. first + W - 1, to their ends.
+  void operator()(std::int64_t first) {
+    const int count = static_cast<int>(std::min<std::int64_t>(W, batch_ - first));
+    Mask<W> all{};
+    for (int l = 0; l < W; ++l) {
+      runs_[l].begin(theta_ + (first + std::min(l, count - 1)) * parameters_, parameters_);
+      derivatives_.set(l, runs_[l].trial());
+      all[l] = -1;
+    }
+    derivatives_.keep_pattern(all);
+    bool over[W] = {};
+    for (int left = count; left > 0;) {
+      derivatives_.evaluate();
+      for (int l = 0; l < count; ++l) {
+        if (over[l]) continue;
+        over[l] = runs_[l].absorb(derivatives_.data[l], options_);
+        left -= over[l];
+        derivatives_.set(l, over[l] ? runs_[l].point() : runs_[l].trial());
+      }
+    }
+    finish(first, count);
+  }
+
+ private:
+  void finish(std::int64_t first, int count) {
+    bool moved = false;
+    Eigen::VectorXd points[W];
+    for (int l = 0; l < count; ++l) {
+      points[l] = runs_[l].point();
+      if (wants_zero(runs_[l].data()) && reach_zero(*sample_lease_, points[l])) {
+        derivatives_.set(l, points[l]);
+        moved = true;
+      }
+    }
+    if (moved) derivatives_.evaluate();
+    for (int l = 0; l < count; ++l) report(first + l, runs_[l], points[l],
+                                           moved ? derivatives_.data[l] : runs_[l].data());
+  }
+
+  bool wants_zero(const PointData& d) const noexcept {
+    const ProblemData& problem = lease_->problem();
+    constexpr double u = 8 * 1.1102230246251565e-16;
+    return problem.l2 == 0.0 && std::isfinite(d.loss) && d.loss > d.zero_loss &&
+           d.loss <= d.zero_loss * (kTinyResidual / u) * (kTinyResidual / u) &&
+           problem.samples * problem.shape.outputs * parameters_ <= kLargestJacobian;
+  }
+
+  void report(std::int64_t b, const NewtonRun& run, const Eigen::VectorXd& point,
+              const PointData& d) {
+    std::copy_n(point.data(), parameters_, output_.theta + b * parameters_);
+    const double slope = d.gradient.lpNorm<Eigen::Infinity>();
+    output_.loss[b] = d.loss;
+    output_.zero_loss[b] = d.zero_loss;
+    output_.gradient_norm[b] = slope;
+    output_.floor[b] = d.gradient_noise;
+    output_.iterations[b] = run.iterations();
+    Status status = run.status();
+    if (status != Status::nonfinite && slope <= std::max(options_.gtol, d.gradient_noise))
+      status = Status::converged;
+    output_.status[b] = static_cast<std::int8_t>(status);
+    double* const values = output_.eigenvalues + b * parameters_;
+    std::int64_t* const inertia = output_.inertia + 3 * b;
+    inertia[0] = inertia[1] = inertia[2] = 0;
+    if (!d.hessian.allFinite()) {
+      std::fill_n(values, parameters_, NAN);
+      output_.zero_bound[b] = NAN;
+      return;
+    }
+    spectrum_.compute(d.hessian, Eigen::EigenvaluesOnly);
+    std::copy_n(spectrum_.eigenvalues().data(), parameters_, values);
+    // Rounding of the Hessian, and of the eigenvalue algorithm: P eps |H|_2.
+    const double largest = spectrum_.eigenvalues().cwiseAbs().maxCoeff();
+    const double bound =
+        d.hessian_noise + 2.220446049250313e-16 * static_cast<double>(parameters_) * largest;
+    output_.zero_bound[b] = bound;
+    for (std::int64_t p = 0; p < parameters_; ++p)
+      ++inertia[values[p] > bound ? 0 : values[p] < -bound ? 1 : 2];
+  }
+
+  const PolishOptions& options_;
+  std::int64_t batch_;
+  const double* theta_;
+  const PolishOutput& output_;
+  std::int64_t parameters_;
+  typename EvaluatorPool<Layout>::Lease lease_;
+  EvaluatorPool<SampleLanes>::Lease sample_lease_;
+  BatchedDerivatives<Layout> derivatives_;
+  NewtonRun runs_[W];
+  Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> spectrum_;
+};
+
+}  // namespace
+
+void polish(const Objective& objective, const PolishOptions& options, std::int64_t batch,
+            const double* theta, const PolishOutput& output, int n_threads,
+            const std::atomic<bool>& stop, std::atomic<std::int64_t>& finished) {
+  objective.with_layout([&]<class Layout>() {
+    constexpr std::int64_t W = Layout::networks;
+    parallel_items((batch + W - 1) / W, n_threads, [&] {
+      auto polisher = std::make_unique<Polisher<Layout>>(objective, options, batch, theta, output);
+      return [&, polisher = std::move(polisher)](std::int64_t block) {
+        if (stop.load(std::memory_order_relaxed)) return;
+        (*polisher)(block * W);
+        finished += std::min(W, batch - block * W);
+      };
+    });
+  });
+}
+
+}  // namespace flowscape
