@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> Answer:
     """Enumerate the branches; the target is generic unless a study gives it."""
-    from flowscape.cli.recover import describe, plural
+    from flowscape.cli.words import describe, plural
     from flowscape.report import branch_table
     from flowscape.report.tables import LEGEND
     from flowscape.sweep import branch_rows

@@ -89,13 +89,13 @@ def run(args: argparse.Namespace) -> Answer:
             "yes" if found.certified[i] else "no",
             *(short(float(columns[name][i])) for name in list(columns)[4:]),
         ]
-        for i in range(min(len(theta), _MOST_LINES))
+        for i in range(len(theta))
     ]
     lines = [f"{study.title or study.name}: n = {size}, sample set {sample_set.name}", ""]
-    lines += align(table, left=3)
+    lines += align(table[: _MOST_LINES + 1], left=3)
     if len(theta) > _MOST_LINES:
         lines.append(f"... {len(theta) - _MOST_LINES} more rows; --json prints all")
-    verdicts = Counter(f"{k.lower().replace('_', ' ')} {n}".strip() for k, n in zip(kinds, names))
+    verdicts = Counter(f"{row[1]} {row[2]}".removesuffix(" -") for row in table[1:])
     lines += ["", ", ".join(f"{number} {what}" for what, number in verdicts.most_common())]
     lines += [f"Note: {note}."] if note else []
     return Answer("\n".join(lines), data)

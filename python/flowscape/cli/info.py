@@ -20,7 +20,7 @@ def run(args: argparse.Namespace) -> Answer:
     from flowscape.sweep.provenance import provenance
 
     data = provenance(None) | {
-        "compiled": _core.compiled(),
+        "compiled": _core.build_info(),
         "python": platform.python_version(),
         "numpy": np.__version__,
         "machine": platform.machine(),

@@ -52,6 +52,7 @@ def run(args: argparse.Namespace) -> Answer:
 
 def report_text(result: RecoverResult, output: Path, files: ReportFiles) -> str:
     """Return the one-screen summary: problem, branches next to outcomes, time, files."""
+    from flowscape.cli.words import describe, plural
     from flowscape.report import summary
 
     study, manifest = result.study, result.manifest
@@ -100,17 +101,3 @@ def report_data(result: RecoverResult, output: Path, files: ReportFiles) -> dict
         "manifest": dict(result.manifest),
         "files": asdict(files),
     }
-
-
-def describe(net: Any) -> str:
-    """Return a network in words."""
-    activation = net.activation.spec()
-    name = activation if isinstance(activation, str) else f"a sum of {len(activation)} terms"
-    outputs = "" if net.outputs == 1 else f", {net.outputs} outputs"
-    bias = "with bias" if net.bias else "without bias"
-    return f"{plural(net.width, 'neuron')}, {name}, {plural(net.inputs, 'input')}{outputs}, {bias}"
-
-
-def plural(number: int, noun: str) -> str:
-    """Return a number with its noun."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"

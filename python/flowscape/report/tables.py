@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from flowscape.report.text import align, percent, short
+from flowscape.status import Kind
 from flowscape.sweep import BranchRow, Outcome, RecoverResult, Verdict
 
 LEGEND = (
@@ -17,13 +18,14 @@ _ERROR_LEGEND = " Error: root mean square of f - f*."
 def summary(result: RecoverResult) -> str:
     """Return the branch table next to the measured outcome, one block per scale.
 
-    A block pools the sample sets. Verdicts that no run of the study got are left out.
+    A block pools the sample sets. Kinds that no run of the study got are left out;
+    unresolved runs are a number, not a percentage.
     """
     study = result.study
     shown = [
         (i, verdict)
         for i, verdict in enumerate(result.verdicts)
-        if verdict.branch >= 0 or (result.verdict == i).any()
+        if verdict.branch >= 0 or ((result.verdict == i).any() and verdict.kind != Kind.UNRESOLVED)
     ]
     outcomes = result.outcomes(pooled=True)
     sizes = [f"n={size}" for size in study.sizes]

@@ -34,7 +34,7 @@ class BranchRow:
     name: str
     neurons: str
     r: int
-    l: int
+    l: int  # noqa: E741
     dim: int
     codim: int
     optimistic: int | None

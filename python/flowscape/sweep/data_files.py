@@ -105,7 +105,7 @@ def read_npz(
     """
     arrays: dict[str, Floats] = {}
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             present = list(getattr(archive, "files", []))
             for name in (*required, *optional):
                 if name in present:

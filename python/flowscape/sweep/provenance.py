@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from flowscape import _core
+from flowscape.threads import thread_count
 
 
 def provenance(n_threads: int | None) -> dict[str, Any]:
@@ -16,7 +16,7 @@ def provenance(n_threads: int | None) -> dict[str, Any]:
         "flowscape": version(),
         "commit": commit(),
         "isa": _core.isa(),
-        "threads": len(os.sched_getaffinity(0)) if n_threads is None else n_threads,
+        "threads": thread_count(n_threads),
     }
 
 

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from flowscape.errors import StoreError
-from flowscape.sweep.recover import COLUMNS
 from flowscape.sweep.branch_rows import BranchRow
+from flowscape.sweep.recover import COLUMNS
 from flowscape.sweep.results import RecoverResult
 from flowscape.sweep.study import DATA_COPY, Study
 
@@ -112,9 +112,10 @@ def load(path: str | Path) -> RecoverResult:
     manifest = _manifest(path)
     try:
         study = Study.from_toml(path / "study.toml")
-        with np.load(path / "runs.npz", allow_pickle=False) as archive:
+        with (path / "runs.npz").open("rb") as stream:
+            archive = np.load(stream, allow_pickle=False)
             runs = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
         raise StoreError(f"{path}: damaged result folder ({error}); run the study again") from None
     missing = [name for name in COLUMNS if name not in runs]
     if missing:
@@ -138,10 +139,14 @@ def outcomes_csv(result: RecoverResult) -> str:
     keys = [verdict.key for verdict in result.verdicts]
     header = ["size", "sample_set", "scale", "runs", *keys]
     rows = (
-        (o.size, o.sample_set, o.scale, o.runs, *o.fractions, o.median_error, o.worst_error)
+        (
+            *(o.size, o.sample_set, o.scale, o.runs),
+            *o.fractions,
+            *(o.unresolved, o.median_error, o.worst_error),
+        )
         for o in result.outcomes()
     )
-    return _csv([*header, "median_error", "worst_error"], rows)
+    return _csv([*header, "unresolved_runs", "median_error", "worst_error"], rows)
 
 
 def samples_csv(study: Study) -> str:
