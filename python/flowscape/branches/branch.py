@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from flowscape.branches.constant_group import ConstantGroup, Point
-from flowscape.branches.groups import project_free, project_labelled
+from flowscape.branches.groups import project_free, project_labelled, squared_norm
 from flowscape.branches.partitions import Blocks
 from flowscape.branches.reduce import CONSTANT, FREE, SILENT, Reduced
 from flowscape.branches.setting import Setting
@@ -158,7 +158,7 @@ class Branch:
         finite = np.isfinite(rows).all(axis=1)
         result = np.full(len(rows), np.inf)
         with np.errstate(over="ignore"):
-            result[finite] = np.linalg.norm(self._project(rows[finite]) - rows[finite], axis=1)
+            result[finite] = np.sqrt(squared_norm(self._project(rows[finite]) - rows[finite]))
         return result if batched else result[0]
 
     def contains(self, theta: ArrayLike, tol: float) -> NDArray[np.bool_]:

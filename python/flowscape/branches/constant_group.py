@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from flowscape.branches.groups import add_up, squared_norm
 from flowscape.branches.setting import Setting
 from flowscape.branches.shapes import CURVED, EMPTY, LEVEL, SHEET, SILENT, ZEROS, Variant
 
@@ -19,6 +20,7 @@ Floats = NDArray[np.float64]
 
 _STEPS = 60
 _DAMPING = 1e-3
+_FLAT = 1e-40  # sum of sigma(b_k)^2 below which all b_k are zeros
 
 
 class Point(NamedTuple):
@@ -80,7 +82,7 @@ class ConstantGroup:
             incoming[:, :, -1] = np.asarray(self.variant) - s.centre
         elif self.kind == LEVEL:
             size = outgoing.shape[1]
-            gap = constant + s.at_zero * outgoing.sum(axis=1) - self.target
+            gap = constant + s.at_zero * add_up(outgoing) - self.target
             step = gap / (1.0 + size * s.at_zero**2)
             outgoing = outgoing - s.at_zero * step[:, None, :]
             constant = constant - step
@@ -91,7 +93,7 @@ class ConstantGroup:
     def residual(self, point: Point) -> Floats:
         """Return c + sum a sigma(b) - C0, shape (B, O)."""
         values, _ = self._values(point.incoming)
-        return point.constant + np.einsum("bko,bk->bo", point.outgoing, values) - self.target
+        return -self._gap(point, values)
 
     def residual_jacobian(self, point: Point) -> tuple[Floats, Floats]:
         """Return the derivative of `residual`: sigma(b_k) (B, q) for a, a_k sigma'(b_k) for b."""
@@ -132,25 +134,24 @@ class ConstantGroup:
     def _lift(self, point: Point, biases: Floats) -> Point:
         """Return the nearest member with the given centred biases (B, q)."""
         values, _ = self.setting.sigma(biases + self.setting.centre)
-        ratio = self._gap(point, values) / self._norm2(values)[:, None]
+        ratio = self._gap(point, values) / np.maximum(self._norm2(values), _FLAT)[:, None]
         incoming = np.zeros_like(point.incoming)
         incoming[:, :, -1] = biases
         constant = point.constant + ratio if self.setting.output_bias else point.constant
         return Point(point.outgoing + values[:, :, None] * ratio[:, None, :], incoming, constant)
 
     def _gap(self, point: Point, values: Floats) -> Floats:
-        return self.target - point.constant - np.einsum("bko,bk->bo", point.outgoing, values)
+        return self.target - point.constant - add_up(point.outgoing * values[:, :, None])
 
     def _norm2(self, values: Floats) -> Floats:
-        return (values**2).sum(axis=1) + float(self.setting.output_bias)
+        return squared_norm(values) + float(self.setting.output_bias)
 
     def _cost(self, point: Point, biases: Floats) -> Floats:
         values, _ = self.setting.sigma(biases + self.setting.centre)
         norm2 = self._norm2(values)
-        moved = ((biases - point.incoming[:, :, -1]) ** 2).sum(axis=1)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            lifted = (self._gap(point, values) ** 2).sum(axis=1) / norm2
-        cost = np.where(norm2 > 0.0, moved + lifted, np.inf)
+        moved = squared_norm(biases - point.incoming[:, :, -1])
+        lifted = squared_norm(self._gap(point, values)) / np.maximum(norm2, _FLAT)
+        cost = np.where(norm2 > _FLAT, moved + lifted, np.inf)
         return np.where(self._in_interval(biases), cost, np.inf)
 
     def _in_interval(self, biases: Floats) -> NDArray[np.bool_]:
@@ -190,7 +191,7 @@ class ConstantGroup:
             costs = np.stack([self._cost(point, one) for one in tries])
             return np.stack(tries)[np.argmin(costs, axis=0), np.arange(len(biases))]
         values, _ = self.setting.sigma(biases + self.setting.centre)
-        biases[self._norm2(values) == 0.0] += 1e-3
+        biases[self._norm2(values) <= _FLAT] += 1e-3
         return biases
 
     def _step(self, point: Point, biases: Floats, damping: Floats) -> Floats:
@@ -208,7 +209,9 @@ class ConstantGroup:
         diagonal += damping[:, None] * diagonal
         gradient = (biases - point.incoming[:, :, -1])[:, :, None]
         gradient = gradient + np.swapaxes(jacobian, 1, 2) @ (gap / norm)
-        return -np.linalg.solve(gram, gradient)[:, :, 0]
+        # pinv: near a common zero of all sigma(b_k) the Jacobian is so large that the unit
+        # matrix is lost in round-off
+        return -(np.linalg.pinv(gram, rcond=1e-15, hermitian=True) @ gradient)[:, :, 0]
 
     def _with_zeros(self, point: Point, found: Point, cost: Floats) -> Point:
         """Return `found`, or the nearest point where every b is a zero, if that is nearer.
@@ -223,7 +226,7 @@ class ConstantGroup:
         zeros = np.asarray(s.zeros) - s.centre
         b = point.incoming[:, :, -1]
         nearest = zeros[np.argmin(np.abs(b[:, :, None] - zeros), axis=2)]
-        use = ~(cost <= ((b - nearest) ** 2).sum(axis=1))
+        use = ~(cost <= squared_norm(b - nearest))
         incoming = found.incoming.copy()
         incoming[use, :, -1] = nearest[use]
         outgoing = np.where(use[:, None, None], point.outgoing, found.outgoing)

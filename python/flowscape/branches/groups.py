@@ -1,7 +1,7 @@
 """Labelled and free groups: squared distance, projection and equations of one group.
 
 Arrays: outgoing (B, g, O) and centred incoming (B, g, D) of the g neurons of the group; signs
-(g,), or (B, g) where every point has its own.
+(g,).
 """
 
 from __future__ import annotations
@@ -16,19 +16,32 @@ Floats = NDArray[np.float64]
 Projected = tuple[Floats, Floats]
 
 
+def add_up(values: Floats) -> Floats:
+    """Return the sum over axis 1, term after term: no bit depends on the batch or layout."""
+    total = np.zeros((values.shape[0], *values.shape[2:]))
+    for k in range(values.shape[1]):
+        total += values[:, k]
+    return total
+
+
+def squared_norm(values: Floats) -> Floats:
+    """Return the sum of squares (B,) over all axes but the first, as `add_up`."""
+    return add_up(values.reshape(len(values), -1) ** 2)
+
+
 def project_labelled(
     outgoing: Floats, incoming: Floats, signs: Floats, weight: Floats, vector: Floats
 ) -> Projected:
     """Return the nearest (a, v) with eps_k v_k = vector and sum eps_k a_k = weight."""
-    gap = (signs[:, None] * outgoing).sum(axis=1) - weight
+    gap = add_up(signs[:, None] * outgoing) - weight
     fixed = np.broadcast_to(signs[:, None] * vector, incoming.shape)
     return outgoing - signs[:, None] * gap[:, None, :] / len(signs), fixed
 
 
 def project_free(outgoing: Floats, incoming: Floats, signs: Floats) -> Projected:
     """Return the nearest (a, v) with all eps_k v_k equal and sum eps_k a_k = 0."""
-    gap = (signs[:, None] * outgoing).sum(axis=1)
-    mean = (signs[:, None] * incoming).mean(axis=1)
+    gap = add_up(signs[:, None] * outgoing)
+    mean = add_up(signs[:, None] * incoming) / len(signs)
     fixed = signs[:, None] * mean[:, None, :]
     return outgoing - signs[:, None] * gap[:, None, :] / len(signs), fixed
 
@@ -60,8 +73,7 @@ def best_choice(
     choice = np.zeros(len(outgoing), dtype=np.int64)
     for row, signs in enumerate(choices):
         new_out, new_in = project(outgoing, incoming, signs)
-        new = ((new_out - outgoing) ** 2).sum(axis=(1, 2))
-        new += ((new_in - incoming) ** 2).sum(axis=(1, 2))
+        new = squared_norm(new_out - outgoing) + squared_norm(new_in - incoming)
         better = new < cost
         cost[better], choice[better] = new[better], row
     return cost, choice

@@ -14,6 +14,7 @@ from flowscape.branches.groups import (
     project_free,
     project_labelled,
     sign_choices,
+    squared_norm,
 )
 from flowscape.branches.reduce import Reduced
 from flowscape.branches.setting import Setting
@@ -217,12 +218,8 @@ class _Search:
             for variant in shape.constant.variants:
                 kind, target = shape.constant.kind, self.family.target.constant
                 new = ConstantGroup(self.setting, kind, variant, target).project(point)
-                costs.append(
-                    sum(
-                        ((after - before) ** 2).reshape(len(after), -1).sum(axis=1)
-                        for after, before in zip(new, point, strict=True)
-                    )
-                )
+                steps = [after - before for after, before in zip(new, point, strict=True)]
+                costs.append(sum((squared_norm(step) for step in steps), np.zeros(len(new[0]))))
             table = np.stack(costs)
             choice = np.argmin(table, axis=0)
             return table[choice, np.arange(table.shape[1])], choice
@@ -269,7 +266,8 @@ def _meeting_pair(family: Family) -> tuple[int, int] | None:
     if family.setting.width != 2 or family.target.m0 != 1 or family.setting.outputs != 1:
         return None
     found = {(s.labelled, s.free): o for o, s in enumerate(family.shapes) if not s.constant.size}
-    return found[(2,), ()], found[(1,), (1,)]
+    pair = found.get(((2,), ())), found.get(((1,), (1,)))
+    return None if pair[0] is None or pair[1] is None else (pair[0], pair[1])
 
 
 def _invariant(family: Family, batch: Floats) -> tuple[Floats, Floats]:

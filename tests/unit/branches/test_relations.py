@@ -1,0 +1,97 @@
+"""What is refused, and that the stated relations are real."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from flowscape.branches import branches
+from flowscape.errors import ProblemError
+from flowscape.problem import Teacher, TwoLayer
+
+
+def family(activation, bias):
+    net = TwoLayer(1, 1, activation, bias)
+    return branches(TwoLayer(3, 1, activation, bias), Teacher(net, np.ones(net.n_params)))
+
+
+TWO_COPIES = ["tanh", {"name": "tanh", "c": 2.0, "h": 1.0}]
+
+
+@pytest.mark.parametrize(
+    ("activation", "bias", "words"),
+    [
+        ("sigmoid", True, "odd \\+ constant.*makes a constant"),
+        ("Phi", False, "odd \\+ constant"),
+        ("softplus", True, "even \\+ linear.*linear functions"),
+        ("gelu", False, "even \\+ linear"),
+        ("silu", True, "even \\+ linear"),
+        ("gauss", True, "'even'.*same neuron"),
+        ("cos", False, "'even'"),
+        ("relu", True, "positively homogeneous"),
+        ("leaky_relu", False, "positively homogeneous"),
+        ("identity", True, "polynomial"),
+        (["tanh", {"name": "polynomial", "coefficients": [0, 0, 1.0]}], True, "polynomials"),
+        ("exp", True, "a e\\^b only|a exp\\(w x \\+ b\\)"),
+        ("sin", True, "finite dimension"),
+        ("sinh", True, "finite dimension"),
+        (["relu", "tanh"], True, "kink"),
+        (["tanh", "exp"], True, "cancels in pairs"),
+        (TWO_COPIES, True, "shifted copies"),
+    ],
+)
+def test_unknown_relations_are_refused_by_name(activation, bias, words):
+    with pytest.raises(ProblemError, match=words) as caught:
+        family(activation, bias)
+    assert f"bias={bias}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("activation", "bias"),
+    [
+        ("exp", False),
+        ("sin", False),
+        ("sinh", False),
+        ({"name": "softplus", "h": 0.5}, False),
+        ({"name": "sigmoid", "h": 0.5}, False),
+        ("erf", True),
+        ("rational", True),
+        ("arctan", True),
+        ({"name": "tanh", "h": 0.5}, True),
+        ([{"name": "sigmoid", "s": 4.0}, "softplus"], True),
+        (TWO_COPIES, False),
+    ],
+)
+def test_generic_and_odd_activations_are_accepted(activation, bias):
+    assert len(family(activation, bias)) > 0
+
+
+def test_two_shifted_copies_of_an_odd_function_have_a_four_neuron_relation():
+    z = np.linspace(-5.0, 5.0, 101)
+
+    def sigma(u):
+        return np.tanh(u) + 2.0 * np.tanh(u + 1.0)
+
+    zero = 2.0 * sigma(z) + sigma(z + 1.0) + sigma(-z - 1.0) + 2.0 * sigma(-z - 2.0)
+    assert np.abs(zero).max() < 1e-14
+    assert np.abs(sigma(z)).max() > 1.0
+
+
+def test_tanh_plus_exp_has_a_six_neuron_relation():
+    z = np.linspace(-2.0, 2.0, 101)
+
+    def sigma(u):
+        return np.tanh(u) + np.exp(u)
+
+    shifts = np.array([-1.0, 0.0, 1.0])
+    # cosh(z - 1) - 2 cosh(1) cosh(z) + cosh(z + 1) = 0
+    weights = np.array([1.0, -2.0 * np.cosh(1.0), 1.0])
+    zero = sum(a * (sigma(z + h) + sigma(-z - h)) for a, h in zip(weights, shifts, strict=True))
+    assert np.abs(zero).max() < 1e-13
+
+
+def test_a_shift_is_generic_without_bias_and_a_centre_with_it():
+    shifted = {"name": "tanh", "h": 0.5}
+    assert not family(shifted, False).setting.signed
+    with_bias = family(shifted, True).setting
+    assert with_bias.signed
+    assert with_bias.centre == -0.5
