@@ -1,8 +1,9 @@
 // Elementary functions in vectors: the transcendental cores all activations share.
 //
-// V is Vec<1> or Vec<kLanes>. No function branches on a single lane's neighbours, so element i of
-// a result depends on element i of the arguments alone. NaN gives NaN. "Flushed" means: a value
-// below 2^-1022 is zero on levels that cannot scale into the subnormal range.
+// V is Vec<1> or Vec<kLanes>. Element i of a result depends on element i of the arguments alone
+// and has the same bits for both. NaN gives NaN. "Flushed" means: a value below 2^-1022 is zero
+// on levels without `scale`. Errors in ulp hold on every level and are asserted, through the
+// activations, in tests/reference/test_activations.py.
 #pragma once
 
 #include "flowscape/activation/coefficients.hpp"
