@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from flowscape.branches.constant_group import ConstantGroup, Point
+from flowscape.branches.equations import linear_equations
 from flowscape.branches.groups import project_free, project_labelled, squared_norm
 from flowscape.branches.partitions import Blocks
 from flowscape.branches.reduce import CONSTANT, FREE, SILENT, Reduced
@@ -222,7 +222,8 @@ class Branch:
         members = list(self.blocks[0])
         point = self.constant_group.sample(rng, len(members))
         outgoing[:, members], incoming[:, members] = point.outgoing, point.incoming
-        return s.join(outgoing, incoming, point.constant)[0]
+        theta: Floats = s.join(outgoing, incoming, point.constant)[0]
+        return theta
 
     def intersection(self, other: Branch) -> int | None:
         """Return the dimension of the intersection of two affine closures, None if empty.
@@ -267,45 +268,9 @@ class Branch:
 
         All `codim` of them if the branch is affine, else all but the curved ones.
         """
-        rows = _Rows(self.setting)
-        for label, block in enumerate(self.blocks[1:]):
-            self._group_rows(rows, label, block)
-        self._constant_rows(rows)
-        return rows.arrays()
-
-    def _group_rows(self, rows: _Rows, label: int, block: tuple[int, ...]) -> None:
-        s, m0 = self.setting, len(self.shape.labelled)
-        eps = self.signs
-        shift = np.zeros(s.incoming)
-        if s.bias:
-            shift[-1] = s.centre
-        for place, k in enumerate(block):
-            for j in range(s.incoming):
-                if label < m0:
-                    value = eps[k] * self.target.incoming[label, j] + shift[j]
-                    rows.add({s.v_index(k, j): 1.0}, value)
-                elif place > 0:
-                    first = block[0]
-                    terms = {s.v_index(first, j): float(eps[first]), s.v_index(k, j): -eps[k]}
-                    rows.add(terms, (eps[first] - eps[k]) * shift[j])
-        for o in range(s.outputs):
-            weight = self.target.outgoing[label, o] if label < m0 else 0.0
-            rows.add({s.a_index(k, o): float(eps[k]) for k in block}, weight)
-
-    def _constant_rows(self, rows: _Rows) -> None:
-        s, group, members = self.setting, self.constant_group, self.blocks[0]
-        for place, k in enumerate(members):
-            for j in range(s.inputs):
-                rows.add({s.v_index(k, j): 1.0}, 0.0)
-            if group.kind == "zeros":
-                rows.add({s.v_index(k, s.inputs): 1.0}, group.variant[place])
-        if not (s.output_bias and group.is_affine):
-            return
-        for o in range(s.outputs):
-            terms = {s.c_index(o): 1.0}
-            if group.kind == "level":
-                terms |= {s.a_index(k, o): s.at_zero for k in members}
-            rows.add(terms, self.target.constant[o])
+        return linear_equations(
+            self.setting, self.target, self.blocks, self.signs, self.constant_group
+        )
 
     def _constant_point(self, rows: Floats) -> Point:
         outgoing, incoming, constant = self.setting.split(rows)
@@ -334,25 +299,6 @@ class Branch:
         point = self.constant_group.project(Point(outgoing[:, k], incoming[:, k], constant))
         outgoing[:, k], incoming[:, k] = point.outgoing, point.incoming
         return self.setting.join(outgoing, incoming, point.constant)
-
-
-class _Rows:
-    """Collects sparse linear equations in theta."""
-
-    def __init__(self, setting: Setting) -> None:
-        self._n = setting.n_params
-        self._rows: list[Floats] = []
-        self._right: list[float] = []
-
-    def add(self, terms: dict[int, Any], right: float) -> None:
-        row = np.zeros(self._n)
-        for place, value in terms.items():
-            row[place] = value
-        self._rows.append(row)
-        self._right.append(float(right))
-
-    def arrays(self) -> tuple[Floats, Floats]:
-        return np.array(self._rows).reshape(-1, self._n), np.array(self._right)
 
 
 def _rows(theta: ArrayLike, n_params: int) -> tuple[Floats, bool]:

@@ -185,14 +185,21 @@ class ConstantGroup:
         if self.kind == SHEET:
             low, high = (end - self.setting.centre for end in self.variant)
             offsets = np.array([1e-2, 0.1, 0.3, 1.0, 3.0])
-            offered = np.concatenate([low + offsets, high - offsets])
+            offered = np.concatenate([low + offsets, high - offsets, self._middle()])
             offered = offered[np.isfinite(offered) & (offered > low) & (offered < high)]
             tries = [biases, *(np.full_like(biases, b) for b in offered)]
             costs = np.stack([self._cost(point, one) for one in tries])
-            return np.stack(tries)[np.argmin(costs, axis=0), np.arange(len(biases))]
+            best: Floats = np.stack(tries)[np.argmin(costs, axis=0), np.arange(len(biases))]
+            return best
         values, _ = self.setting.sigma(biases + self.setting.centre)
         biases[self._norm2(values) <= _FLAT] += 1e-3
         return biases
+
+    def _middle(self) -> list[float]:
+        """Return the centred middle of a bounded interval."""
+        low, high = self.variant[0], self.variant[1]
+        bounded = np.isfinite(low) and np.isfinite(high)
+        return [0.5 * (low + high) - self.setting.centre] if bounded else []
 
     def _step(self, point: Point, biases: Floats, damping: Floats) -> Floats:
         """Return the damped Gauss-Newton step of (b - b0, gap/norm) in b."""

@@ -9,8 +9,7 @@ from functools import cached_property
 from itertools import accumulate
 from typing import overload
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from flowscape.branches.branch import Branch
 from flowscape.branches.groups import sign_choices
@@ -25,6 +24,7 @@ from flowscape.problem.network import TwoLayer
 from flowscape.problem.teacher import Teacher
 
 __all__ = ["Branches", "Orbit", "branches"]
+
 
 @dataclass(frozen=True)
 class Orbit:
@@ -102,7 +102,7 @@ class Branches(Sequence[Branch]):
         """Cumulative numbers of sets of the orbits."""
         return tuple(accumulate(shape.n_sets(self.setting.signed) for shape in self.shapes))
 
-    def count(self, r: int | None = None, l: int | None = None) -> int:  # type: ignore[override]  # noqa: E741
+    def count(self, r: int | None = None, l: int | None = None) -> int:  # noqa: E741
         """Return the exact number of branches.
 
         Parameters

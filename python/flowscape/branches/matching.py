@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from flowscape.branches.reduce import CONSTANT, FREE, SILENT, Reduced, reduce_network
+from flowscape.branches.reduce import FREE, Reduced, reduce_network
 from flowscape.branches.relations import setting_of
 from flowscape.branches.target import reduced_teacher
 from flowscape.errors import check_positive, finite_array

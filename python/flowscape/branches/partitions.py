@@ -7,7 +7,7 @@ partition is reached from its rank (`unrank_blocks`) and back (`rank_blocks`).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from functools import cache
 from math import comb, factorial
 
 from flowscape.errors import check_count
@@ -15,7 +15,7 @@ from flowscape.errors import check_count
 Blocks = tuple[tuple[int, ...], ...]
 
 
-@lru_cache(maxsize=None)
+@cache
 def stirling2(n: int, k: int, smallest: int = 1) -> int:
     """Return the number of partitions of n things into k blocks of size >= `smallest`.
 

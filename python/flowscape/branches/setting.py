@@ -14,6 +14,7 @@ from flowscape.problem.activation import Activation
 
 Floats = NDArray[np.float64]
 
+
 @dataclass(frozen=True)
 class Setting:
     """Dimensions and relations of a student network.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import combinations_with_replacement, permutations, product
+from itertools import combinations_with_replacement, pairwise, permutations, product
 from math import comb
 
 from flowscape.branches.partitions import (
@@ -172,7 +172,7 @@ def _zero_orbits(setting: Setting, q: int) -> Iterator[tuple[Variant, ...]]:
 
 def _sheet_orbits(setting: Setting) -> Iterator[tuple[Variant, ...]]:
     ends = (-float("inf"), *setting.zeros, float("inf"))
-    sheets = list(zip(ends[:-1], ends[1:], strict=True))
+    sheets = list(pairwise(ends))
     if not setting.signed:
         yield from ((sheet,) for sheet in sheets)
         return

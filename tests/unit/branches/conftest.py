@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+
 from flowscape.branches import Branches, branches
 from flowscape.problem import Teacher, TwoLayer
 

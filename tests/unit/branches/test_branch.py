@@ -6,6 +6,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+
 from flowscape.errors import OptionError, ProblemError, ShapeError
 
 

@@ -6,6 +6,7 @@ from itertools import permutations, product
 
 import numpy as np
 import pytest
+
 from flowscape.branches import branches, count_branches
 from flowscape.errors import OptionError, ProblemError
 from flowscape.problem import Teacher, TwoLayer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from flowscape.branches import matching
 from flowscape.errors import OptionError, ShapeError
 from flowscape.problem import Teacher, TwoLayer
@@ -16,10 +17,8 @@ def test_members_match_their_labels(case, rng):
         found = matching(branch.sample(rng), case.teacher, case.net)
         assert found.perfect
         for group, label in zip(branch.groups, branch.labels, strict=True):
-            if label < found.target.m0:  # else the constant kept as a neuron with w = 0
-                expected = label
-            else:
-                expected = -2
+            # a label beyond the target's is its constant part, kept as a neuron with w = 0
+            expected = label if label < found.target.m0 else -2
             assert (found.labels[list(group)] == expected).all()
             if label >= 0 and expected == label:
                 np.testing.assert_array_equal(

@@ -6,6 +6,7 @@ from itertools import product
 from math import comb, factorial
 
 import pytest
+
 from flowscape.branches import count_branches
 from flowscape.branches.partitions import (
     compositions,
@@ -28,9 +29,7 @@ def listed_branches(m: int, m0: int) -> set[frozenset[tuple[int, frozenset[int]]
             groups.setdefault(colour, set()).add(neuron)
         if not set(range(m0)) <= set(groups):
             continue
-        found.add(
-            frozenset((c if c < m0 else -1, frozenset(group)) for c, group in groups.items())
-        )
+        found.add(frozenset((c if c < m0 else -1, frozenset(group)) for c, group in groups.items()))
     return found
 
 

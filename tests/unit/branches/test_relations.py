@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from flowscape.branches import branches
 from flowscape.errors import ProblemError
 from flowscape.problem import Teacher, TwoLayer
