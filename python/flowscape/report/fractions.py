@@ -119,8 +119,8 @@ def figure(result: RecoverResult) -> Figure:
             if j == 0:
                 ax.set_ylabel(rule.title)
             if i == 0:
-                ax.set_title(f"scale {scale:g}", pad=23 if marks else 6)
-    handles = style.handles(result)
+                ax.set_title(f"scale {style.power(scale)}", pad=23 if marks else 6)
+    handles = style.handles(result, style.seen(result))
     handles += [
         Line2D([], [], color=style.INK, lw=1.0, ls=(0, (3, 2)), label=f"$n = {n}$: {long}")
         for n, (_, long) in marks.items()

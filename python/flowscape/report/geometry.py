@@ -174,14 +174,19 @@ def figure(result: RecoverResult) -> Figure:
         if i + columns < len(sizes):
             ax.set_xlabel("")
             ax.tick_params(labelbottom=False)
-    found = style.handles(result, all_branches=True)
+    shown = np.logical_or.reduce(list(chosen.values()))
+    occurred = set(result.verdict[shown].tolist())
+    found = style.handles(
+        result,
+        [i for i, v in enumerate(result.verdicts) if i in occurred or v.branch >= 0],
+    )
     fig.legend(handles=found, loc="outside lower center", ncols=len(found))
     folded = ", signs folded" if pair_view(result, chosen[sizes[-1]]).folded else ""
     style.head(
         fig,
         f"Where the flows ended: {study.title or study.name}",
-        f"samples {study.rules[0].title}, initialization scale {scale:g}, {study.seeds} seeds; "
-        f"shown is the neuron of smaller |a|{folded}",
+        f"samples {study.rules[0].title}, initialization scale {style.power(scale)}, "
+        f"{study.seeds} seeds; shown is the neuron of smaller |a|{folded}",
     )
     return fig
 

@@ -108,16 +108,23 @@ def branch_label(result: RecoverResult, verdict: Verdict) -> str:
     return f"$Q^{{{row.r}{letter}}}$"
 
 
-def handles(result: RecoverResult, *, all_branches: bool = False) -> list[Any]:
-    """Return legend handles of the verdicts that occurred; of all branches if asked for."""
+def handles(result: RecoverResult, chosen: Sequence[int]) -> list[Any]:
+    """Return the legend handles of the verdicts with these indices."""
     from matplotlib.lines import Line2D
 
-    occurred = seen(result)
+    verdicts = [result.verdicts[i] for i in chosen]
     return [
         Line2D([], [], ls="", marker="o", ms=7, color=colour(v), label=branch_label(result, v))
-        for i, v in enumerate(result.verdicts)
-        if i in occurred or (all_branches and v.branch >= 0)
+        for v in verdicts
     ]
+
+
+def power(value: float) -> str:
+    """Return a number for a title: small powers of ten as such, others with few digits."""
+    text = f"{value:.3g}"
+    if not text.startswith("1e"):
+        return text
+    return f"$10^{{{int(text.removeprefix('1e'))}}}$"
 
 
 def head(fig: Figure, title: str, subtitle: str = "") -> None:

@@ -59,7 +59,7 @@ def figure(result: RecoverResult) -> Figure:
             if j == 0:
                 ax.set_ylabel(label)
             if i == 0:
-                ax.set_title(f"scale {scale:g}")
+                ax.set_title(f"scale {style.power(scale)}")
             if i == len(names) - 1:
                 ax.set_xlabel("runs, sorted")
     fig.legend(handles=axes[0, 0].lines, loc="outside right upper")

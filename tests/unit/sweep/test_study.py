@@ -42,9 +42,7 @@ def test_the_packaged_study_is_example_1():
 
 
 def test_initial_values_of_a_seed_do_not_depend_on_the_number_of_seeds(study):
-    np.testing.assert_array_equal(
-        study.with_seeds(9).initial_values()[:4], study.initial_values()
-    )
+    np.testing.assert_array_equal(study.with_seeds(9).initial_values()[:4], study.initial_values())
 
 
 def test_an_unknown_study_gets_the_nearest_name():

@@ -1,0 +1,61 @@
+"""The command as a process of its own: streams, exit codes, Ctrl-C."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+COMMAND = [sys.executable, "-W", "error", "-m", "flowscape"]
+
+
+def flowscape(*arguments, cwd):
+    return subprocess.run(
+        [*COMMAND, *arguments], cwd=cwd, capture_output=True, text=True, timeout=120
+    )
+
+
+def test_json_is_all_that_stands_on_stdout(folder, study):
+    done = flowscape("recover", study, "--no-figures", "--json", cwd=folder)
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert json.loads(done.stdout)["study"] == "study"
+
+
+def test_misuse_is_one_line_and_code_2(folder):
+    done = flowscape("recover", "no-such-study", cwd=folder)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("flowscape: error: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_reader_that_leaves_is_no_error(folder):
+    reader = subprocess.Popen([sys.executable, "-c", ""], stdin=subprocess.PIPE)
+    reader.wait()
+    done = subprocess.run(
+        [*COMMAND, "info"], stdout=reader.stdin, stderr=subprocess.PIPE, text=True, cwd=folder
+    )
+    reader.stdin.close()
+    assert done.returncode == 0
+    assert done.stderr == ""
+
+
+def test_ctrl_c_stops_a_study_and_leaves_nothing(folder, content, write_study):
+    content["samples"]["sizes"] = [2, 3, 4, 5, 6, 7, 8]
+    content["init"] = {"scales": [1e-8], "seeds": 100_000}
+    study = write_study(content)
+    process = subprocess.Popen(
+        [*COMMAND, "recover", study], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    time.sleep(2.0)
+    if process.poll() is not None:
+        pytest.fail(f"the study ended by itself: {process.communicate()}")
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert out == b""
+    assert err == b"flowscape: error: interrupted; nothing was written\n"
+    assert [path.name for path in folder.rglob("*") if path.is_file()] == ["study.toml"]
