@@ -89,12 +89,17 @@ def _check_shifts(net: TwoLayer, kind: SymmetryClass) -> None:
             families.setdefault(_FAMILIES.get(term.name, term.name), []).append(i)
     parts = [Activation(tuple(activation.terms[i] for i in p)) for p in families.values()]
     if all(symmetry(part, True).kind is SymmetryClass.GENERIC for part in parts):
-        raise _refusal(
-            net,
-            kind,
-            "it sums shifted copies of one function sigma_1 that is odd or even, so shifts and "
-            "reflections of the sum combine to 0 (e.g. four neurons, for two copies)",
-        )
+        if len(parts) > 1:
+            relation = (
+                "it sums several shifted copies of each of its functions, and relations between "
+                "shifts and reflections of the sum are not excluded"
+            )
+        else:
+            relation = (
+                "it sums shifted copies of one function that is odd or even, so shifts and "
+                "reflections of the sum combine to 0 (e.g. four neurons, for two copies)"
+            )
+        raise _refusal(net, kind, relation)
     elementary, rest = split(activation)
     if elementary and symmetry(Activation(rest), True).kind is not SymmetryClass.GENERIC:
         raise _refusal(

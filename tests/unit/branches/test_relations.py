@@ -37,7 +37,8 @@ TWO_COPIES = ["tanh", {"name": "tanh", "c": 2.0, "h": 1.0}]
         ("sinh", True, "finite dimension"),
         (["relu", "tanh"], True, "kink"),
         (["tanh", "exp"], True, "cancels in pairs"),
-        (TWO_COPIES, True, "shifted copies"),
+        (TWO_COPIES, True, "shifted copies of one function"),
+        ([*TWO_COPIES, "erf", {"name": "erf", "h": 2.0}], True, "not excluded"),
     ],
 )
 def test_unknown_relations_are_refused_by_name(activation, bias, words):
