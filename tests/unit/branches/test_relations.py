@@ -38,7 +38,7 @@ TWO_COPIES = ["tanh", {"name": "tanh", "c": 2.0, "h": 1.0}]
         (["relu", "tanh"], True, "kink"),
         (["tanh", "exp"], True, "cancels in pairs"),
         (TWO_COPIES, True, "shifted copies of one function"),
-        ([*TWO_COPIES, "erf", {"name": "erf", "h": 2.0}], True, "not excluded"),
+        ([*TWO_COPIES, "erf", {"name": "erf", "c": 3.0, "h": 2.0}], True, "not excluded"),
     ],
 )
 def test_unknown_relations_are_refused_by_name(activation, bias, words):
