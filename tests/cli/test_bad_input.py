@@ -5,7 +5,6 @@ import pytest
 
 from flowscape.sweep import recover as recover_study
 
-
 GENERIC = ("branches", "--width", "2", "--teacher-width", "1", "--inputs", "1")
 
 

@@ -110,9 +110,7 @@ class RecoverResult:
             for i, row in enumerate(self.branches)
         ]
         other = [
-            Verdict(kind.name.lower(), kind.name.lower().replace("_", " "), kind)
-            for kind in Kind
-            if self._possible(kind)
+            Verdict(kind.name.lower(), _label(kind), kind) for kind in Kind if self._possible(kind)
         ]
         return (*perfect, *other)
 
@@ -184,8 +182,14 @@ class RecoverResult:
 
     def _possible(self, kind: Kind) -> bool:
         if kind == Kind.PERFECT:
-            # a run can be perfect without a branch only where the enumeration was refused
+            # without a branch: where branches meet, or their enumeration was refused
             return bool(((self.runs["kind"] == kind) & (self.runs["branch"] < 0)).any())
         if self.study.teacher is None:
             return kind != Kind.IMPERFECT
         return kind != Kind.ZERO_LOSS
+
+
+def _label(kind: Kind) -> str:
+    if kind == Kind.PERFECT:
+        return "perfect, branch open"
+    return kind.name.lower().replace("_", " ")

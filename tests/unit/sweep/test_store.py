@@ -18,6 +18,12 @@ def folder(result, tmp_path):
     return tmp_path / "out"
 
 
+def write_half(path, error, *, force=False):
+    with new_folder(path, force=force) as draft:
+        (draft / MANIFEST).write_text("half")
+        raise error
+
+
 def test_a_result_reads_back(result, folder):
     again = load(folder)
     assert again.study == result.study
@@ -40,25 +46,25 @@ def test_own_data_are_kept_with_the_result(content, write_study, points, make_re
 
 def test_a_failure_leaves_nothing_behind(tmp_path):
     for error in (RuntimeError, KeyboardInterrupt):
-        with pytest.raises(error), new_folder(tmp_path / "out") as draft:
-            (draft / "half").write_text("written")
-            raise error
+        with pytest.raises(error):
+            write_half(tmp_path / "out", error)
         assert list(tmp_path.iterdir()) == []
 
 
 def test_a_failure_leaves_the_old_result_untouched(folder):
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    with pytest.raises(RuntimeError), new_folder(folder, force=True) as draft:
-        (draft / MANIFEST).write_text("half")
-        raise RuntimeError
+    with pytest.raises(RuntimeError):
+        write_half(folder, RuntimeError, force=True)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert [path.name for path in folder.parent.glob(".*")] == []
 
 
 def test_an_existing_folder_is_never_overwritten_silently(folder):
-    with pytest.raises(StoreError, match=r"exists; choose another --output, or .* --force"):
-        with new_folder(folder):
-            pytest.fail("the block must not start")
+    with (
+        pytest.raises(StoreError, match=r"exists; choose another --output, or .* --force"),
+        new_folder(folder),
+    ):
+        pytest.fail("the block must not start")
 
 
 def test_force_replaces_a_result_and_leaves_no_debris(result, folder):
@@ -73,17 +79,21 @@ def test_force_replaces_a_result_and_leaves_no_debris(result, folder):
 def test_force_does_not_delete_what_is_not_a_result(tmp_path):
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "precious").write_text("data")
-    with pytest.raises(StoreError, match=r"is not a result folder"):
-        with new_folder(tmp_path / "home", force=True):
-            pytest.fail("the block must not start")
+    with (
+        pytest.raises(StoreError, match=r"is not a result folder"),
+        new_folder(tmp_path / "home", force=True),
+    ):
+        pytest.fail("the block must not start")
     assert (tmp_path / "home" / "precious").read_text() == "data"
 
 
 def test_a_parent_that_is_a_file_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match=r"cannot be written"):
-        with new_folder(tmp_path / "file" / "out"):
-            pytest.fail("the block must not start")
+    with (
+        pytest.raises(StoreError, match=r"cannot be written"),
+        new_folder(tmp_path / "file" / "out"),
+    ):
+        pytest.fail("the block must not start")
 
 
 @pytest.mark.parametrize(
