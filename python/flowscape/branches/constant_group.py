@@ -20,6 +20,7 @@ Floats = NDArray[np.float64]
 
 _STEPS = 60
 _DAMPING = 1e-3
+_GAIN = 1e-12  # relative decrease of the squared distance that ends the search
 _FLAT = 1e-40  # sum of sigma(b_k)^2 below which all b_k are zeros
 
 
@@ -173,7 +174,7 @@ class ConstantGroup:
             trial = biases[rows] + self._step(local, biases[rows], damping[rows])
             new = self._cost(local, trial)
             better = new < cost[rows]
-            small = cost[rows] - new <= 1e-15 * cost[rows]
+            small = cost[rows] - new <= _GAIN * cost[rows]
             biases[rows[better]], cost[rows[better]] = trial[better], new[better]
             damping[rows] *= np.where(better, 0.1, 10.0)
             active[rows] = np.where(better, ~small, damping[rows] < 1e8)
