@@ -85,7 +85,7 @@ def test_a_target_wider_than_the_student_is_allowed_and_never_recovered(run, con
     study = write_study(content)
     done = run("recover", study, "--no-figures")
     assert done.code == 0
-    assert "width=1 is less than the 2 neurons" in done.out
+    assert "width=1 is less than the 2 neurons" in " ".join(done.out.split())
     data = strict_json(run("recover", study, "--no-figures", "--json", "--force").out)
     for outcome in data["outcomes"]:
         assert not any(v for k, v in outcome["fractions"].items() if k.startswith("perfect"))

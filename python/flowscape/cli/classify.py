@@ -36,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> Answer:
     """Classify every row."""
     from flowscape.classify import classify
+    from flowscape.cli.recover import note_text
     from flowscape.polish import polish
     from flowscape.report.text import align, short
     from flowscape.status import Kind
@@ -97,7 +98,7 @@ def run(args: argparse.Namespace) -> Answer:
         lines.append(f"... {len(theta) - _MOST_LINES} more rows; --json prints all")
     verdicts = Counter(f"{row[1]} {row[2]}".removesuffix(" -") for row in table[1:])
     lines += ["", ", ".join(f"{number} {what}" for what, number in verdicts.most_common())]
-    lines += [f"Note: {note}."] if note else []
+    lines += [note_text(note)] if note else []
     return Answer("\n".join(lines), data)
 
 

@@ -7,6 +7,7 @@ to a new folder: tables, manifest, runs and figures. `flowscape report` draws th
 from __future__ import annotations
 
 import argparse
+import textwrap
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,7 +66,7 @@ def report_text(result: RecoverResult, output: Path, files: ReportFiles) -> str:
         f"sweep: n = {sizes}; {plural(len(study.sample_sets), 'sample set')}; scales {scales}; "
         f"{plural(study.seeds, 'seed')}",
         "",
-        *([f"Note: {result.note}.", ""] if result.note else []),
+        *([note_text(result.note), ""] if result.note else []),
         summary(result),
         "",
         f"{study.runs} flows in {seconds['total']:.1f} s (flow {seconds['flow']:.1f}, polish "
@@ -76,6 +77,11 @@ def report_text(result: RecoverResult, output: Path, files: ReportFiles) -> str:
     if files.skipped:
         lines.append(skipped_text(files))
     return "\n".join(lines)
+
+
+def note_text(note: str) -> str:
+    """Return why there are no branches, in lines of a screen."""
+    return textwrap.fill(f"Note: {note}.", width=96, break_long_words=False)
 
 
 def skipped_text(files: ReportFiles) -> str:

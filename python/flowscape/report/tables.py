@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from flowscape.report.text import align, percent, short
-from flowscape.status import Kind
+from flowscape.status import Kind, Status
 from flowscape.sweep import BranchRow, Outcome, RecoverResult, Verdict
 
 LEGEND = (
@@ -40,7 +41,7 @@ def summary(result: RecoverResult) -> str:
         rows += _errors(block, study.teacher is not None)
     if not result.branches:
         rows = [[row[0], *row[6:]] if len(row) > 1 else row for row in rows]
-    lines = align(rows)
+    lines = [*align(rows), *_endings(result)]
     return "\n".join([*lines, "", LEGEND + _ERROR_LEGEND] if result.branches else lines)
 
 
@@ -90,6 +91,14 @@ def _errors(block: list[Outcome], teacher: bool) -> list[list[str]]:
         rows.append(["  median error", *blank, *(short(o.median_error) for o in block)])
         rows.append(["  worst error", *blank, *(short(o.worst_error) for o in block)])
     return rows
+
+
+def _endings(result: RecoverResult) -> list[str]:
+    """Return a line that says how the flows of the unresolved runs ended, if there are any."""
+    status = result.runs["status"][result.runs["kind"] == Kind.UNRESOLVED]
+    counts = Counter(Status(code).name.lower().replace("_", " ") for code in status)
+    ended = ", ".join(f"{number} {name}" for name, number in counts.most_common())
+    return [f"the flows of unresolved runs ended: {ended}"] if ended else []
 
 
 def _cell(value: int | None) -> str:

@@ -19,7 +19,7 @@ from flowscape.sweep.study import Study
 
 Floats = NDArray[np.float64]
 
-# Bounds the memory of a chunk and the delay between two reports; no result depends on it.
+# Runs that are in memory with all intermediate results; no result depends on it.
 _CHUNK = 4096
 
 _INTEGERS = {
@@ -58,6 +58,19 @@ class Progress(Protocol):
         """Report that so many further runs are done."""
 
 
+class _Finished:
+    """Turn the number of finished runs of one chunk into advances."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress = progress
+        self._told = 0
+
+    def __call__(self, runs: int) -> None:
+        if self._progress is not None and runs > self._told:
+            self._progress.advance(runs - self._told)
+            self._told = runs
+
+
 def recover(
     study: Study, *, n_threads: int | None = None, progress: Progress | None = None
 ) -> RecoverResult:
@@ -69,7 +82,7 @@ def recover(
     n_threads : int, optional
         Threads of the compiled core; the results do not depend on it.
     progress : Progress, optional
-        Told the number of runs, then every finished chunk.
+        Told the number of runs, then how many have finished, many times a second.
 
     Returns
     -------
@@ -97,14 +110,14 @@ def recover(
         for start in range(0, len(scale), _CHUNK):
             part = slice(start, start + _CHUNK)
             theta0 = scale[part, None] * unit[seed[part]]
-            chunk = _run(prob, study, theta0, scale[part], n_threads, seconds)
+            finished = _Finished(progress)
+            chunk = _run(prob, study, theta0, scale[part], n_threads, seconds, finished)
             chunk |= {"size": size, "sample_set": sample_set, "seed": seed[part]}
             rows = slice(row, row + len(theta0))
             for column, values in chunk.items():
                 columns[column][rows] = values
             row = rows.stop
-            if progress is not None:
-                progress.advance(len(theta0))
+            finished(len(theta0))
     seconds["total"] = time.perf_counter() - started
     manifest = provenance(n_threads) | {
         "seed": study.seed,
@@ -139,10 +152,12 @@ def _run(
     scale: Floats,
     n_threads: int | None,
     seconds: dict[str, float],
+    finished: _Finished,
 ) -> dict[str, Any]:
     clock = time.perf_counter
     begin = clock()
-    flow = gradient_flow(prob, theta0, n_threads=n_threads, **study.flow.keywords(scale))
+    options = study.flow.keywords(scale)
+    flow = gradient_flow(prob, theta0, n_threads=n_threads, progress=finished, **options)
     flowed = clock()
     points = polish(prob, flow.theta, n_threads=n_threads)
     polished = clock()

@@ -280,8 +280,8 @@ def _teacher(table: Table, net: TwoLayer) -> Teacher:
         raise table.error("theta", "or a, w, b must give the parameters, one way and not both")
     if theta is not None:
         return _located(table, lambda: Teacher(target, theta))
-    if "w" in given:
-        given["w"] = given["w"].reshape(len(given["w"]), -1)
+    if net.inputs == 1 and "w" in given and given["w"].ndim == 1:
+        given["w"] = given["w"][:, None]
     return _located(table, lambda: Teacher(target, target.pack(**given)))
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from flowscape.report import branch_table, outcome_table, summary
 from flowscape.report.text import align, percent, short
-from flowscape.status import Kind
+from flowscape.status import Kind, Status
 from flowscape.sweep import Study
 
 
@@ -52,6 +52,15 @@ def test_the_summary_counts_unresolved_runs(result):
         for cell in line.split()[2:]
     ]
     assert sum(counted) == int((result.runs["kind"] == Kind.UNRESOLVED).sum())
+
+
+def test_the_summary_says_how_the_flows_of_unresolved_runs_ended(result):
+    open_runs = np.flatnonzero(result.runs["kind"] == Kind.UNRESOLVED)
+    result.runs["status"][open_runs[:2]] = Status.STEP_LIMIT
+    line = rows_of(summary(result), "the flows of unresolved runs ended")[0]
+    assert line.endswith(f"{len(open_runs) - 2} converged, 2 step limit")
+    result.runs["kind"][open_runs] = Kind.IMPERFECT
+    assert rows_of(summary(result), "the flows of") == []
 
 
 def test_the_summary_of_the_packaged_study_fits_a_screen(make_result):

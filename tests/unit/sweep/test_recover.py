@@ -14,8 +14,10 @@ class Stages:
     def __init__(self):
         self.calls = []
 
-    def gradient_flow(self, prob, theta0, *, n_threads=None, **options):
+    def gradient_flow(self, prob, theta0, *, n_threads=None, progress=None, **options):
         self.calls.append((prob, theta0, options))
+        for finished in (0, 1, 3, 3, len(theta0)):
+            progress(finished)
         rows = np.arange(len(theta0))
         return SimpleNamespace(
             theta=-theta0,
@@ -118,6 +120,7 @@ def test_progress_adds_up(study, stages):
     progress = Recorder()
     recover(study, progress=progress)
     assert progress.seen[0] == ("total", study.runs)
+    assert progress.seen[1:4] == [("advance", 1), ("advance", 2), ("advance", 5)]
     assert sum(runs for what, runs in progress.seen[1:]) == study.runs
 
 
