@@ -156,7 +156,8 @@ def test_wrong_choice_of_a_sample_set(run, study, folder):
 
 
 def test_branches_without_teacher(run, own_data):
-    refused(run("branches", own_data), "has no [teacher]")
+    refused(run("branches", own_data), "has no [teacher]", "--teacher-width")
+    refused(run("branches", own_data, "--teacher-width", 1, "--width", 3), "--width=3")
 
 
 def test_an_existing_folder_is_kept(run, study, folder):

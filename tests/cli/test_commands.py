@@ -145,6 +145,11 @@ def test_branches_counts_sets(run, arguments, sets):
     assert f"{sets} sets" in run("branches", *arguments).out
 
 
+def test_branches_of_own_data_take_a_generic_target(run, own_data):
+    data = strict_json(run("branches", own_data, "--teacher-width", 1, "--json").out)
+    assert data["sets"] == 12
+
+
 def test_branches_of_a_wider_target_say_why_there_are_none(run):
     done = run("branches", "--width", 1, "--teacher-width", 2, "--inputs", 1)
     assert done.code == 0

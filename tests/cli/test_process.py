@@ -43,14 +43,26 @@ def test_a_reader_that_leaves_is_no_error(folder):
     assert done.stderr == ""
 
 
+DRIVER = """
+import sys
+import flowscape.sweep
+from flowscape.cli import main
+print("ready", flush=True)
+sys.exit(main(sys.argv[1:]))
+"""
+
+
 def test_ctrl_c_stops_a_study_and_leaves_nothing(folder, content, write_study):
     content["samples"]["sizes"] = [2, 3, 4, 5, 6, 7, 8]
     content["init"] = {"scales": [1e-8], "seeds": 100_000}
-    study = write_study(content)
     process = subprocess.Popen(
-        [*COMMAND, "recover", study], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-c", DRIVER, "recover", write_study(content)],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
-    time.sleep(2.0)
+    assert process.stdout.readline() == b"ready\n"
+    time.sleep(1.0)
     if process.poll() is not None:
         pytest.fail(f"the study ended by itself: {process.communicate()}")
     process.send_signal(signal.SIGINT)

@@ -1,13 +1,14 @@
 """List the branches of the perfect solutions with dimensions and sample thresholds.
 
 Give a STUDY, or a student by --width and --inputs and a generic target by --teacher-width.
+A study of own data has no target: give it a generic one by --teacher-width.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from flowscape.cli.answer import Answer, count
@@ -56,27 +57,27 @@ def _from_study(args: argparse.Namespace) -> tuple[TwoLayer, Teacher]:
     from flowscape.errors import OptionError, ProblemError
     from flowscape.sweep import Study
 
-    options = ("width", "teacher_width", "inputs", "activation")
+    study = Study.find(args.study)
+    options = ["width", "inputs", "activation", *(["teacher_width"] if study.teacher else [])]
     for option in options:
         if getattr(args, option) is not None:
             raise OptionError(
                 f"--{option.replace('_', '-')}={getattr(args, option)!r} and STUDY both describe "
                 "the network; give one of them"
             )
-    study = Study.find(args.study)
-    if study.teacher is None:
+    if study.teacher is not None:
+        return study.net, study.teacher
+    if args.teacher_width is None:
         raise ProblemError(
             f"study {study.name!r} has no [teacher], so its branches are not defined; "
-            "add one, or give --width, --teacher-width and --inputs"
+            "add one, or give --teacher-width for a generic target"
         )
-    return study.net, study.teacher
+    return study.net, _generic(replace(study.net, width=args.teacher_width))
 
 
 def _from_options(args: argparse.Namespace) -> tuple[TwoLayer, Teacher]:
-    import numpy as np
-
     from flowscape.errors import OptionError
-    from flowscape.problem import Teacher, TwoLayer
+    from flowscape.problem import TwoLayer
 
     for option in ("width", "teacher_width", "inputs"):
         if getattr(args, option) is None:
@@ -90,8 +91,17 @@ def _from_options(args: argparse.Namespace) -> tuple[TwoLayer, Teacher]:
         "bias": args.bias,
     }
     target = TwoLayer(width=args.teacher_width, **shape)
-    generic = np.random.Generator(np.random.Philox(0)).uniform(0.5, 1.5, target.n_params)
-    return TwoLayer(width=args.width, **shape), Teacher(target, generic)
+    return TwoLayer(width=args.width, **shape), _generic(target)
+
+
+def _generic(net: TwoLayer) -> Teacher:
+    """Return a target without coincidences: no equal, opposite or zero weights."""
+    import numpy as np
+
+    from flowscape.problem import Teacher
+
+    stream = np.random.Generator(np.random.Philox(0))
+    return Teacher(net, stream.uniform(0.5, 1.5, net.n_params))
 
 
 def _activation(text: str) -> Any:

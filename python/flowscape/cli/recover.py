@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> Answer:
         study = study.with_seeds(args.seeds)
     output = args.output or Path("results") / study.name
     check_target(output, force=args.force)
-    with progress_bar("flow") as progress:
+    with progress_bar(" flows") as progress:
         result = recover(study, n_threads=args.n_threads, progress=progress)
     with new_folder(output, force=args.force) as folder:
         write_result(result, folder)

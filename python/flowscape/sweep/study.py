@@ -231,11 +231,13 @@ class Study:
     def samples(self, size: int, sample_set: SampleSet) -> Samples:
         """Return n = `size` samples of one set."""
         x = sample_set.inputs(size, self.net.inputs, self.seed, self.data)
-        if sample_set.rule.kind != "file" or self.data is None:
-            return Samples.of(self.teacher, x)
-        weights = None if self.data.weights is None else self.data.weights[:size]
-        y = self.teacher(x) if self.data.y is None else self.data.y[:size]
-        return Samples(x, y, weights)
+        own = self.data if sample_set.rule.kind == "file" else None
+        weights = None if own is None or own.weights is None else own.weights[:size]
+        if own is not None and own.y is not None:
+            return Samples(x, own.y[:size], weights)
+        if self.teacher is None:
+            raise ProblemError(f"sample set {sample_set.name!r} has no targets; give a teacher")
+        return Samples.of(self.teacher, x, weights)
 
     def problem(self, size: int, sample_set: SampleSet) -> Problem:
         """Return the problem of one sample size and set."""
@@ -263,7 +265,7 @@ def packaged_names() -> list[str]:
 
 
 def _short_name(top: Table, default: str) -> str:
-    name = top.text("name", default)
+    name: str = top.text("name", default)
     if not name or not all(c.isalnum() or c in "-_." for c in name) or name.startswith("."):
         raise top.error("name", "must be letters, digits, - and _; it names the result folder")
     return name
@@ -307,7 +309,8 @@ def _data(table: Table, folder: Path, net: TwoLayer, teacher: Teacher | None) ->
 
 
 def _sizes(table: Table, data: DataFile | None) -> tuple[int, ...]:
-    return table.counts("sizes", REQUIRED if data is None else (len(data),))
+    sizes: tuple[int, ...] = table.counts("sizes", REQUIRED if data is None else (len(data),))
+    return sizes
 
 
 def _rules(table: Table, net: TwoLayer, data: DataFile | None) -> tuple[SampleRule, ...]:

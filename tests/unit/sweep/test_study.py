@@ -1,5 +1,7 @@
 """Study files: what they hold, what they refuse."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -174,3 +176,19 @@ def test_an_unreadable_file_is_named(tmp_path, text, words):
     with pytest.raises(ProblemError, match=words) as caught:
         Study.from_toml(path)
     assert str(path) in str(caught.value)
+
+
+def test_a_study_made_by_hand_needs_targets_too(study):
+    without = dataclasses.replace(study, teacher=None)
+    with pytest.raises(ProblemError, match=r"sample set 'linspace' has no targets"):
+        without.problem(3, without.sample_sets[0])
+
+
+def test_weights_of_the_file_go_with_targets_of_the_teacher(content, write_study, tmp_path):
+    np.savez(tmp_path / "in.npz", x=[0.0, 1.0, 2.0], weights=[1.0, 2.0, 3.0])
+    content["data"] = {"file": "in.npz"}
+    content["samples"] = {"sizes": [2], "sets": [{"kind": "file"}]}
+    study = Study.from_toml(write_study(content))
+    samples = study.samples(2, study.sample_sets[0])
+    np.testing.assert_array_equal(samples.weights, [1.0, 2.0])
+    np.testing.assert_allclose(samples.y, np.tanh([1.0, 2.0]), rtol=4e-16)
