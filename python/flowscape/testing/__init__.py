@@ -1,0 +1,16 @@
+"""Slow, independent references for tests; nothing else in the package imports this."""
+
+from flowscape.testing.activations import activation_sizes, activation_values
+from flowscape.testing.problems import dyadic, random_problem, random_theta
+from flowscape.testing.reference import Derivatives, hessian_vector, reference
+
+__all__ = [
+    "Derivatives",
+    "activation_sizes",
+    "activation_values",
+    "dyadic",
+    "hessian_vector",
+    "random_problem",
+    "random_theta",
+    "reference",
+]

@@ -1,0 +1,64 @@
+"""The kernel is a function of the problem's shape: checked at its borders and for its users."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flowscape import TwoLayer, _core, gradient_flow
+from flowscape.testing import random_problem, random_theta
+
+NETWORKS, SAMPLES = "network_lanes", "sample_lanes"
+
+
+@pytest.mark.parametrize(
+    ("shape", "samples", "kernel"),
+    [
+        ((1, 1, 1, False, False), 1024, NETWORKS),
+        ((1, 1, 1, False, False), 1025, SAMPLES),
+        ((2, 1, 1, True, False), 512, NETWORKS),
+        ((2, 1, 1, True, False), 513, SAMPLES),
+        ((7, 1, 1, True, False), 146, NETWORKS),
+        ((7, 1, 1, True, False), 147, SAMPLES),
+        ((32, 1, 1, False, False), 1, NETWORKS),  # 64 parameters
+        ((32, 1, 1, False, True), 1, SAMPLES),  # 65
+        ((21, 1, 1, True, True), 1, NETWORKS),  # 64
+        ((22, 1, 1, True, False), 1, SAMPLES),  # 66
+        ((8, 5, 3, False, False), 1, NETWORKS),  # 64
+        ((8, 5, 3, False, True), 1, SAMPLES),  # 67
+    ],
+)
+def test_borders(shape, samples, kernel):
+    assert _core.choose_kernel(*shape, samples) == kernel
+
+
+sizes = st.tuples(
+    st.integers(1, 40), st.integers(1, 8), st.integers(1, 4), st.booleans(), st.booleans()
+)
+
+
+@given(sizes, st.integers(1, 2000))
+def test_more_samples_never_bring_back_the_lanes_of_networks(shape, samples):
+    first = _core.choose_kernel(*shape, samples)
+    assert first in (NETWORKS, SAMPLES)
+    assert _core.choose_kernel(*shape, samples) == first
+    later = _core.choose_kernel(*shape, samples + 1)
+    assert (first, later) != (SAMPLES, NETWORKS)
+
+
+@given(sizes, st.integers(1, 60), st.integers(0, 2**32 - 1))
+def test_a_problem_uses_the_kernel_of_its_shape(shape, samples, seed):
+    width, inputs, outputs, bias, output_bias = shape
+    net = TwoLayer(width, inputs, "tanh", bias, outputs, output_bias)
+    prob = random_problem(np.random.default_rng(seed), net, samples)
+    assert prob.kernel == _core.choose_kernel(*shape, samples)
+
+
+@pytest.mark.parametrize(("samples", "kernel"), [(6, NETWORKS), (513, SAMPLES)])
+def test_results_record_the_kernel(samples, kernel):
+    rng = np.random.default_rng(1)
+    net = TwoLayer(2, 1)
+    prob = random_problem(rng, net, samples)
+    for batch in (1, 40):
+        flow = gradient_flow(prob, random_theta(rng, net, batch), t_max=1e-3)
+        assert flow.kernel == prob.kernel == kernel

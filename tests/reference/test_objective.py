@@ -1,0 +1,144 @@
+"""Loss, gradient, Hessian, Jacobian, residual and hvp against a slow NumPy network.
+
+Entry by entry to 1e-13 of the sum of the absolute terms. Inputs and incoming weights are dyadic:
+the arguments of the neurons carry no rounding error, so the terms are those of the sums over
+samples, outputs and neurons alone.
+"""
+
+import numpy as np
+import pytest
+
+from flowscape import TwoLayer, _core
+from flowscape.problem import LOSSES
+from flowscape.problem.functions import FUNCTIONS
+from flowscape.testing import hessian_vector, random_problem, random_theta, reference
+
+TOLERANCE = 1e-13
+
+SUMS = {
+    "polynomial": [{"name": "polynomial", "coefficients": [0.5, -1.0, 0.25, 0.125]}],
+    "sigmoid 4z + softplus": [{"name": "sigmoid", "s": 4.0}, {"name": "softplus"}],
+    "softplus 2": [{"name": "softplus", "c": 0.5, "s": 2.0}],
+    "softplus - log 2": [{"name": "softplus"}, {"name": "const", "c": -np.log(2)}],
+    "shifted tanh": [{"name": "tanh", "h": 0.125}],
+    "sine, arctan, cubic": [
+        {"name": "sin", "c": -0.7, "s": 0.5},
+        {"name": "arctan", "c": 1.3, "h": -0.5},
+        {"name": "polynomial", "c": 0.1, "s": -0.25, "coefficients": [0.0, 1.0, 0.0, 1.0]},
+    ],
+}
+ACTIVATIONS = {**{name: name for name in FUNCTIONS}, **SUMS}
+
+
+def check(name, computed, expected, terms):
+    error = np.abs(np.asarray(computed) - expected)
+    np.testing.assert_array_less(error, TOLERANCE * np.asarray(terms) + 1e-300, err_msg=name)
+
+
+def compare(prob, theta, rng):
+    """Compare everything `prob` computes for the batch `theta` with the reference."""
+    loss, gradient, hessian = prob.evaluate(theta, n_threads=1)
+    residual, jacobian = prob.residual(theta, n_threads=1), prob.jacobian(theta, n_threads=1)
+    v = rng.normal(size=theta.shape)
+    product = prob.hvp(theta, v, n_threads=1)
+    for b, row in enumerate(theta):
+        values, terms = reference(prob, row, exact_arguments=True)
+        check("loss", loss[b], values.loss, terms.loss)
+        check("gradient", gradient[b], values.gradient, terms.gradient)
+        check("hessian", hessian[b], values.hessian, terms.hessian)
+        check("residual", residual[b], values.residual, terms.residual)
+        check("jacobian", jacobian[b], values.jacobian, terms.jacobian)
+        check("hvp", product[b], *hessian_vector(values, terms, v[b]))
+
+
+def run(seed, samples, batch, *, weights=False, loss="sum", l2=0.0, **shape):
+    rng = np.random.default_rng(seed)
+    net = TwoLayer(**shape)
+    prob = random_problem(rng, net, samples, weights=weights, loss=loss, l2=l2)
+    compare(prob, random_theta(rng, net, batch), rng)
+    return prob
+
+
+@pytest.mark.parametrize("outputs", [1, 2])
+@pytest.mark.parametrize("spec", ACTIVATIONS.values(), ids=ACTIVATIONS.keys())
+def test_every_activation(spec, outputs):
+    shape = {"inputs": 2, "activation": spec, "outputs": outputs, "output_bias": outputs == 2}
+    small = run(1, 7, 3, width=3, weights=True, l2=0.01, **shape)
+    large = run(2, 67, 2, width=17, weights=True, **shape)
+    assert (small.kernel, large.kernel) == ("network_lanes", "sample_lanes")
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("inputs", range(1, 7))
+@pytest.mark.parametrize("width", range(1, 8))
+def test_every_width_and_input_dimension(width, inputs, bias):
+    outputs = 1 + (width + inputs) % 3
+    shape = {"width": width, "inputs": inputs, "bias": bias, "outputs": outputs}
+    shape |= {"output_bias": (width + inputs // 2) % 2 == 1, "activation": "sigmoid"}
+    run(width, 9, 2, l2=0.3 * (inputs % 2), weights=width % 2 == 0, **shape)
+
+
+@pytest.mark.parametrize("outputs", [1, 2, 3])
+@pytest.mark.parametrize("inputs", range(1, 7))
+@pytest.mark.parametrize("bias", [False, True])
+def test_every_input_dimension_with_samples_in_lanes(inputs, bias, outputs):
+    shape = {"width": 33, "inputs": inputs, "bias": bias, "outputs": outputs}
+    prob = run(3, 19, 1, weights=True, l2=1.0, output_bias=inputs % 2 == 0, **shape)
+    assert prob.kernel == "sample_lanes"
+
+
+COUNTS = [1, 2, 3, 5, 6, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 127, 128, 129, 143, 144, 145]
+
+
+@pytest.mark.parametrize("samples", [*COUNTS, 255, 256, 257, 511, 513, 1003])
+@pytest.mark.parametrize("width", [4, 7, 30])
+def test_sample_counts_around_lanes_and_blocks(width, samples):
+    """Blocks of samples hold 256, 144 and 64 of them for these widths."""
+    run(samples, samples, 1, width=width, inputs=1, weights=samples % 2 == 0)
+
+
+@pytest.mark.parametrize("batch", [*range(1, 10), 15, 16, 17, 33])
+@pytest.mark.parametrize("width", [2, 23])
+def test_batches_around_lane_counts(width, batch):
+    run(batch, 6, batch, width=width, inputs=1, output_bias=True)
+
+
+@pytest.mark.parametrize("width", [3, 30])
+@pytest.mark.parametrize("weights", [False, True])
+@pytest.mark.parametrize("l2", [0.0, 0.125, 1e3])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_loss(loss, l2, weights, width):
+    run(5, 11, 2, width=width, inputs=2, loss=loss, l2=l2, weights=weights, outputs=2)
+
+
+def test_one_large_network():
+    prob = run(6, 70, 1, width=48, inputs=5, outputs=3, output_bias=True, weights=True)
+    assert prob.net.n_params > 400
+    assert prob.kernel == "sample_lanes"
+
+
+def test_the_reference_notices_a_wrong_entry():
+    rng = np.random.default_rng(7)
+    net = TwoLayer(2, 1)
+    prob, theta = random_problem(rng, net, 5), random_theta(rng, net, 1)[0]
+    values, terms = reference(prob, theta, exact_arguments=True)
+    wrong = values.hessian.copy()
+    wrong[2, 1] += 1e-12 * terms.hessian[2, 1]
+    with pytest.raises(AssertionError):
+        check("hessian", prob.hessian(theta), wrong, terms.hessian)
+
+
+def test_large_parameters_keep_their_relative_accuracy():
+    """Terms of very different size: weights 1e-6 to 1e6, targets near the values."""
+    rng = np.random.default_rng(8)
+    net = TwoLayer(3, 1)
+    prob = random_problem(rng, net, 9)
+    theta = random_theta(rng, net, 6)
+    net.unpack(theta).a[...] *= 10.0 ** np.arange(-6, 7, 2.4)[:, None]
+    compare(prob, theta, rng)
+
+
+def test_the_tested_level_is_the_forced_one():
+    import os
+
+    assert _core.isa() == os.environ.get("FLOWSCAPE_ISA", _core.isa())
