@@ -14,15 +14,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> Answer:
     """Return what is known about this installation."""
-    import numpy as np
-
     from flowscape import _core
     from flowscape.sweep.provenance import provenance
 
     data = provenance(None) | {
         "compiled": _core.build_info(),
-        "python": platform.python_version(),
-        "numpy": np.__version__,
         "machine": platform.machine(),
     }
     width = max(map(len, data))

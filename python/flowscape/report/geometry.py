@@ -2,8 +2,8 @@
 
 For two neurons on one input that learn one neuron, name the neuron of larger |a| the first.
 The coordinates (w_2, b_2, a_2) of the other one then show every branch: Q1 is a vertical line
-at (w_0, b_0), Q2 the plane a_2 = 0, and the constant group of an odd activation the vertical
-line at the origin (Single-neuron target, Example 1 and Fig. 3a; docs/theory.md section 1).
+at (w_0, b_0), Q2 the plane a_2 = 0, and the constant group the vertical lines at w_2 = 0 where b_2
+is a zero of the activation (Single-neuron target, Example 1 and Fig. 3a; docs/theory.md section 1).
 """
 
 from __future__ import annotations
@@ -38,13 +38,20 @@ class PairView:
         angle of at most 90 degrees; b centred on the centre of the oddness.
     target : (3,) ndarray
         (w_0, b_0, a_0).
+    zeros : tuple of float
+        Where the activation vanishes, centred likewise: a neuron of w_2 = 0 and such a b_2 is
+        silent whatever its a_2.
     folded : bool
         Whether the activation is odd.
+    label : str
+        Of the axis of b_2; says so where the centre is not 0.
     """
 
     points: Floats
     target: Floats
+    zeros: tuple[float, ...]
     folded: bool
+    label: str
 
 
 def applies(result: RecoverResult) -> bool:
@@ -66,7 +73,9 @@ def pair_view(result: RecoverResult, rows: NDArray[np.bool_]) -> PairView:
     target = np.concatenate([family.target.incoming[0], family.target.outgoing[0]])
     if family.setting.signed:
         points = np.where(points[:, :2] @ target[:2] < 0, -1.0, 1.0)[:, None] * points
-    return PairView(points, target, family.setting.signed)
+    zeros = tuple(zero - family.setting.centre for zero in family.setting.zeros)
+    label = "$b_2$" if family.setting.centre == 0 else f"$b_2 - ({family.setting.centre:.3g})$"
+    return PairView(points, target, zeros, family.setting.signed, label)
 
 
 def space(result: RecoverResult, rows: NDArray[np.bool_], ax: Axes3D | None = None) -> Axes3D:
@@ -98,15 +107,15 @@ def space(result: RecoverResult, rows: NDArray[np.bool_], ax: Axes3D | None = No
     ax.add_collection3d(
         Poly3DCollection([sheet], facecolor=flat, edgecolor=flat, alpha=0.13, zorder=1)
     )
-    if line is not None:
-        ax.plot([0, 0], [0, 0], [low, high], color=line, lw=1.2, ls=(0, (4, 2)), zorder=2)
+    for zero in view.zeros if line is not None else ():
+        ax.plot([0, 0], [zero, zero], [low, high], color=line, lw=1.2, ls=(0, (4, 2)), zorder=2)
     ax.plot([w0, w0], [b0, b0], [low, a0 / 2], color=first, lw=1.2, zorder=2)
     _scatter(ax, result, rows, view.points, limits)
     _name_branches(ax, result, view, limits)
 
     ax.set(xlim=limits[0], ylim=limits[1], zlim=limits[2])
     ax.set_xlabel("$w_2$", labelpad=-6)
-    ax.set_ylabel("$b_2$", labelpad=-6)
+    ax.set_ylabel(view.label, labelpad=-6)
     ax.set_zlabel("$a_2$", labelpad=-6)
     ax.tick_params(pad=-2)
     ax.locator_params(nbins=5)
@@ -134,14 +143,14 @@ def plane(result: RecoverResult, rows: NDArray[np.bool_], ax: Axes | None = None
     w0, b0, _ = view.target
     ax.plot(w0, b0, "o", ms=11, mfc="none", mec=first, mew=1.6, zorder=6)
     ax.annotate("$Q^1$", (w0, b0), (7, 7), textcoords="offset points", color=first, fontsize=11)
-    if line is not None:
-        ax.plot(0, 0, "+", ms=9, color=line, mew=1.6, zorder=6)
+    for zero in view.zeros if line is not None else ():
+        ax.plot(0, zero, "+", ms=9, color=line, mew=1.6, zorder=6)
     if view.folded:
         edge = np.array(limits[0])
         slope = edge if b0 == 0 else -edge * w0 / b0
         if b0 != 0:
             ax.plot(edge, slope, color="#CCCCCC", lw=0.8, ls=":", zorder=0)
-    ax.set(xlim=limits[0], ylim=limits[1], xlabel="$w_2$", ylabel="$b_2$")
+    ax.set(xlim=limits[0], ylim=limits[1], xlabel="$w_2$", ylabel=view.label)
     return ax
 
 
@@ -290,7 +299,7 @@ def _name_branches(ax: Axes3D, result: RecoverResult, view: PairView, limits: Li
     corner = (limits[0][int(w0 > 0)], limits[1][int(b0 <= 0)])
     ax.text(0.93 * corner[0], 0.8 * corner[1], 0, "$Q^2$", color=flat, fontsize=12, zorder=9)
     if line is not None:
-        ax.text(0, 0, limits[2][1], " $Q^{1c}$", color=line, fontsize=11, zorder=9)
+        ax.text(0, view.zeros[0], limits[2][1], " $Q^{1c}$", color=line, fontsize=11, zorder=9)
 
 
 def _branch_colours(result: RecoverResult) -> tuple[str, str, str | None]:

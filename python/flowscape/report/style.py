@@ -20,7 +20,7 @@ DPI = 150
 # Cool: the target is recovered. Warm: it is not.
 _BRANCHES = ("#0072B2", "#009E73", "#56B4E9", "#003F63", "#8FD3C1", "#7B8FD4")
 _KINDS = {
-    Kind.PERFECT: "#0072B2",
+    Kind.PERFECT: "#332288",
     Kind.ZERO_LOSS: "#0072B2",
     Kind.IMPERFECT: "#E69F00",
     Kind.LOCAL_MINIMUM: "#D55E00",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import platform
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from flowscape import _core
 from flowscape.threads import thread_count
@@ -17,6 +20,8 @@ def provenance(n_threads: int | None) -> dict[str, Any]:
         "commit": commit(),
         "isa": _core.isa(),
         "threads": thread_count(n_threads),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
     }
 
 

@@ -40,6 +40,18 @@ def test_coordinates_put_q1_on_its_line_and_q2_on_its_plane(ended):
     assert (view.points[:, 0] + view.points[:, 1] >= 0).all()
 
 
+def test_the_silent_line_stands_at_the_zero_of_the_activation(content, write_study, make_result):
+    content["network"]["activation"] = [{"name": "tanh"}, {"name": "gauss", "c": 0.3}]
+    result = make_result(Study.from_toml(write_study(content)))
+    view = geometry.pair_view(result, result.select(size=6))
+    assert not view.folded
+    (zero,) = view.zeros
+    assert zero == pytest.approx(-0.2838, abs=1e-3)
+    assert np.tanh(zero) + 0.3 * np.exp(-(zero**2)) == pytest.approx(0, abs=1e-14)
+    crosses = [line for line in geometry.plane(result, result.select(size=6)).lines]
+    assert any(np.allclose(line.get_xydata(), [[0, zero]]) for line in crosses)
+
+
 @pytest.mark.parametrize(
     ("corners", "area"),
     [
