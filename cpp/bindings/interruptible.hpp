@@ -11,6 +11,8 @@
 #include <mutex>
 #include <thread>
 
+#include "flowscape/parallel.hpp"
+
 namespace flowscape::bindings {
 
 namespace py = pybind11;
@@ -27,7 +29,7 @@ void run_interruptible(double nanoseconds, int n_threads, const py::object& prog
                        Work&& work) {
   std::atomic<bool> stop{false};
   std::atomic<std::int64_t> finished{0};
-  if (nanoseconds < 5e6 && n_threads <= 1) {
+  if (nanoseconds < 5e6 && worthwhile_threads(nanoseconds, n_threads) <= 1) {
     {
       py::gil_scoped_release released;
       work(stop, finished);

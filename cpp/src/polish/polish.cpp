@@ -4,21 +4,13 @@
 #include <cmath>
 #include <vector>
 
-#include <Eigen/QR>
-
 #include "flowscape/objective/lane_rows.hpp"
 #include "flowscape/parallel.hpp"
 #include "flowscape/polish/newton_run.hpp"
+#include "flowscape/polish/zero_residual.hpp"
 
 namespace flowscape {
 namespace {
-
-// Gauss-Newton is tried where |r| / (sum of absolute terms) is below this.
-constexpr double kTinyResidual = 1e-4;
-constexpr int kGaussNewtonSteps = 80;
-// and may move the point at most this far, in units of 1 + |theta|.
-constexpr double kGaussNewtonReach = 0.05;
-constexpr std::int64_t kLargestJacobian = 20'000'000;
 
 /// Derivatives and noise at W points at once, unpacked for Eigen.
 template <class Layout>
@@ -83,43 +75,6 @@ class BatchedDerivatives {
   AlignedBuffer theta_, loss_, gradient_, hessian_, pattern_, reference_;
 };
 
-/// Minimum-norm Gauss-Newton on the weighted residual; true and `theta` moved if it reached a
-/// zero of the residual to rounding error.
-bool reach_zero(Evaluator<SampleLanes>& evaluator, Eigen::VectorXd& theta) {
-  const ProblemData& problem = evaluator.problem();
-  const std::int64_t K = problem.shape.outputs, rows = problem.samples * K;
-  const std::int64_t P = problem.shape.parameters();
-  Eigen::VectorXd r(rows), weight(rows), at = theta;
-  Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> jacobian(rows, P);
-  for (std::int64_t i = 0; i < rows; ++i)
-    weight[i] = std::sqrt(problem.column_weights.data()[i / K]);
-  const double reach = kGaussNewtonReach * (1.0 + theta.norm());
-  double before = INFINITY;
-  for (int step = 0; step < kGaussNewtonSteps; ++step) {
-    evaluator.residual(at.data(), r.data(), jacobian.data());
-    r.array() *= weight.array();
-    const double loss = 0.5 * r.squaredNorm();
-    if (!std::isfinite(loss) || (at - theta).norm() > reach) return false;
-    alignas(64) double scratch[8] = {};
-    AlignedBuffer aligned(P);
-    std::copy_n(at.data(), P, aligned.data());
-    evaluator.evaluate(0, aligned.data(), scratch, nullptr, nullptr);
-    const double zero = evaluator.noise(aligned.data()).zero_loss[0];
-    if (loss <= zero && !(loss < 0.25 * before)) {
-      theta = at;
-      return true;
-    }
-    if (!(loss < 0.9 * before)) {
-      theta = loss <= zero ? at : theta;
-      return loss <= zero;
-    }
-    before = loss;
-    jacobian.array().colwise() *= weight.array();
-    at -= Eigen::CompleteOrthogonalDecomposition<Eigen::MatrixXd>(jacobian).solve(r);
-  }
-  return false;
-}
-
 template <class Layout>
 class Polisher {
  public:
@@ -160,7 +115,8 @@ class Polisher {
     Eigen::VectorXd points[W];
     for (int l = 0; l < count; ++l) {
       points[l] = runs_[l].point();
-      if (wants_zero(runs_[l].data()) && reach_zero(*sample_lease_, points[l])) {
+      if (zero_is_near(lease_->problem(), runs_[l].data()) &&
+          reach_zero(*sample_lease_, points[l])) {
         derivatives_.set(l, points[l]);
         moved = true;
       }
@@ -168,14 +124,6 @@ class Polisher {
     if (moved) derivatives_.evaluate();
     for (int l = 0; l < count; ++l) report(first + l, runs_[l], points[l],
                                            moved ? derivatives_.data[l] : runs_[l].data());
-  }
-
-  bool wants_zero(const PointData& d) const noexcept {
-    const ProblemData& problem = lease_->problem();
-    constexpr double u = 8 * 1.1102230246251565e-16;
-    return problem.l2 == 0.0 && std::isfinite(d.loss) && d.loss > d.zero_loss &&
-           d.loss <= d.zero_loss * (kTinyResidual / u) * (kTinyResidual / u) &&
-           problem.samples * problem.shape.outputs * parameters_ <= kLargestJacobian;
   }
 
   void report(std::int64_t b, const NewtonRun& run, const Eigen::VectorXd& point,

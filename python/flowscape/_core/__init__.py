@@ -70,13 +70,3 @@ def build_info() -> dict[str, object]:
     names = ("level", "lanes", "fused_multiply_add", "openmp", "compiler")
     return {name: getattr(_module, name) for name in names}
 
-
-def forward(act, m, d, K, bias, output_bias, theta, x, n_threads=1):
-    """Network values (B, N, K) for parameter rows (B, P) at inputs (N, d)."""
-    import numpy as np
-
-    n = len(x)
-    objective = Objective(
-        act, m, d, K, bias, output_bias, x, np.zeros((n, K)), np.ones(n), scale=1.0, l2=0.0
-    )
-    return objective.residual(theta, jacobian=False, n_threads=n_threads)[0]
