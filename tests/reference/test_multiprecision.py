@@ -88,7 +88,9 @@ def residuals(prob, theta):
 
 def loss(prob, theta):
     n, data = len(prob.data), prob.data
-    weights = [mp.mpf(1)] * n if data.weights is None else [mp.mpf(w) for w in data.weights.tolist()]
+    weights = (
+        [mp.mpf(1)] * n if data.weights is None else [mp.mpf(w) for w in data.weights.tolist()]
+    )
     factor = {"sum": 1, "half_sum": mp.mpf(0.5)}.get(prob.loss_name)
     if factor is None:
         factor = (2 if prob.loss_name == "mean" else 1) / (2 * mp.fsum(weights))
@@ -205,7 +207,8 @@ def test_the_stated_noise_bounds_the_errors(spec, size):
         errors = [abs(mp.mpf(v) - e) for v, e in zip(computed[1].tolist(), gradient, strict=True)]
         assert max(errors) <= noise.gradient
         assert abs(mp.mpf(float(computed[0])) - value) <= noise.loss
-        pairs = zip(computed[2].ravel().tolist(), sum(hessian, []), strict=True)
+        flat = [entry for row in hessian for entry in row]
+        pairs = zip(computed[2].ravel().tolist(), flat, strict=True)
         wrong = np.array([float(mp.mpf(v) - e) for v, e in pairs]).reshape(computed[2].shape)
         assert np.linalg.norm(wrong, 2) <= noise.hessian
     assert fit.loss(theta) <= fit.noise(theta).zero_loss

@@ -50,7 +50,7 @@ def random_problem(
     factors = None
     if weights:
         factors = rng.uniform(0.25, 2.0, samples)
-        factors[1 : samples : 7] = 0.0
+        factors[1:samples:7] = 0.0
     return Problem(net, Samples(x, y, factors), loss, l2)
 
 

@@ -90,9 +90,7 @@ def reference(
     return values, terms
 
 
-def hessian_vector(
-    values: Derivatives, terms: Derivatives, v: ArrayLike
-) -> tuple[Floats, Floats]:
+def hessian_vector(values: Derivatives, terms: Derivatives, v: ArrayLike) -> tuple[Floats, Floats]:
     """Return Hessian times `v` and its sums of absolute terms, both (P,)."""
     v = np.asarray(v, dtype=np.float64)
     return values.hessian @ v, terms.hessian @ np.abs(v)
