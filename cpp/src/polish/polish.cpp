@@ -4,6 +4,7 @@
 #include <cmath>
 #include <vector>
 
+#include "flowscape/linalg/dense.hpp"
 #include "flowscape/objective/lane_rows.hpp"
 #include "flowscape/parallel.hpp"
 #include "flowscape/polish/newton_run.hpp"
@@ -23,11 +24,11 @@ class BatchedDerivatives {
         pattern_(evaluator.pattern_size()), reference_(evaluator.pattern_size()) {
     for (PointData& d : data) {
       d.gradient.resize(parameters_);
-      d.hessian.resize(parameters_, parameters_);
+      d.hessian.resize(parameters_ * parameters_);
     }
   }
 
-  void set(int l, const Eigen::VectorXd& theta) noexcept {
+  void set(int l, const Vector& theta) noexcept {
     for (std::int64_t p = 0; p < parameters_; ++p) theta_.data()[p * W + l] = theta[p];
   }
 
@@ -45,7 +46,8 @@ class BatchedDerivatives {
       const double* entry = hessian_.data() + l;
       for (std::int64_t i = 0; i < parameters_; ++i) {
         d.gradient[i] = gradient_.data()[i * W + l];
-        for (std::int64_t j = 0; j <= i; ++j, entry += W) d.hessian(i, j) = d.hessian(j, i) = *entry;
+        for (std::int64_t j = 0; j <= i; ++j, entry += W)
+          d.hessian[i * parameters_ + j] = d.hessian[j * parameters_ + i] = *entry;
       }
       d.zero_loss = noise.zero_loss[l];
       d.gradient_noise = noise.gradient[l];
@@ -112,7 +114,7 @@ class Polisher {
  private:
   void finish(std::int64_t first, int count) {
     bool moved = false;
-    Eigen::VectorXd points[W];
+    Vector points[W];
     for (int l = 0; l < count; ++l) {
       points[l] = runs_[l].point();
       if (zero_is_near(lease_->problem(), runs_[l].data()) &&
@@ -126,10 +128,10 @@ class Polisher {
                                            moved ? derivatives_.data[l] : runs_[l].data());
   }
 
-  void report(std::int64_t b, const NewtonRun& run, const Eigen::VectorXd& point,
+  void report(std::int64_t b, const NewtonRun& run, const Vector& point,
               const PointData& d) {
     std::copy_n(point.data(), parameters_, output_.theta + b * parameters_);
-    const double slope = d.gradient.lpNorm<Eigen::Infinity>();
+    const double slope = largest(d.gradient);
     output_.loss[b] = d.loss;
     output_.zero_loss[b] = d.zero_loss;
     output_.gradient_norm[b] = slope;
@@ -142,17 +144,16 @@ class Polisher {
     double* const values = output_.eigenvalues + b * parameters_;
     std::int64_t* const inertia = output_.inertia + 3 * b;
     inertia[0] = inertia[1] = inertia[2] = 0;
-    if (!d.hessian.allFinite()) {
+    if (!std::isfinite(largest(d.hessian))) {
       std::fill_n(values, parameters_, NAN);
       output_.zero_bound[b] = NAN;
       return;
     }
-    spectrum_.compute(d.hessian, Eigen::EigenvaluesOnly);
-    std::copy_n(spectrum_.eigenvalues().data(), parameters_, values);
+    symmetric_eigen(parameters_, d.hessian.data(), values, nullptr);
     // Rounding of the Hessian, and of the eigenvalue algorithm: P eps |H|_2.
-    const double largest = spectrum_.eigenvalues().cwiseAbs().maxCoeff();
+    const double extent = std::max(std::abs(values[0]), std::abs(values[parameters_ - 1]));
     const double bound =
-        d.hessian_noise + 2.220446049250313e-16 * static_cast<double>(parameters_) * largest;
+        d.hessian_noise + 2.220446049250313e-16 * static_cast<double>(parameters_) * extent;
     output_.zero_bound[b] = bound;
     for (std::int64_t p = 0; p < parameters_; ++p)
       ++inertia[values[p] > bound ? 0 : values[p] < -bound ? 1 : 2];
@@ -167,7 +168,6 @@ class Polisher {
   EvaluatorPool<SampleLanes>::Lease sample_lease_;
   BatchedDerivatives<Layout> derivatives_;
   NewtonRun runs_[W];
-  Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> spectrum_;
 };
 
 }  // namespace

@@ -69,8 +69,6 @@ class Integrator {
   static constexpr double kSafety = 0.9, kShrink = 0.2, kGrow = 6.0;
   static constexpr std::int64_t kFloorAge = 32;   // accepted steps between round-off floors
   static constexpr std::int64_t kCapAge = 16;     // accepted steps between spectral caps
-  // A step whose residual exceeds this many tolerances is rejected (docs/decisions/0006).
-  static constexpr double kResidual = 4.0;
 
   /// Reports the runs that ended, or all when asked to stop, and refills their lanes.
   M replace(M ended) noexcept {
@@ -185,7 +183,7 @@ class Integrator {
     const V slope = steepest(gradient_new_.data());
     const double mean = 1.0 / static_cast<double>(parameters_);
     V error2 = error * mean;
-    if (checks) error2 = max(residual * (mean / (kResidual * kResidual)), error2);
+    if (checks) error2 = max(residual * mean, error2);  // docs/decisions/0006
     const V loss = load<V>(loss_.data()), loss_new = load<V>(loss_new_.data());
     // Neither test is true for a NaN.
     const M finite = (abs(loss_new) <= std::numeric_limits<double>::max()) &

@@ -3,8 +3,7 @@
 
 #include <cstdint>
 
-#include <Eigen/Cholesky>
-
+#include "flowscape/linalg/dense.hpp"
 #include "flowscape/objective/shape.hpp"
 #include "flowscape/simd/aligned.hpp"
 #include "flowscape/simd/vector.hpp"
@@ -69,29 +68,25 @@ class SymmetricSolver {
   AlignedBuffer factor_, inverse_, row_;
 };
 
-/// One network: Eigen's blocked Cholesky.
+/// One network: blocked Cholesky.
 template <>
 class SymmetricSolver<1> {
  public:
-  explicit SymmetricSolver(std::int64_t order) : matrix_(order, order) {}
+  explicit SymmetricSolver(std::int64_t order) : order_(order), matrix_(order * order) {}
 
   Mask<1> factor(const double* matrix, Vec<1> shift) noexcept {
-    const std::int64_t order = matrix_.rows();
-    for (std::int64_t i = 0; i < order; ++i)
-      for (std::int64_t j = 0; j <= i; ++j) matrix_(i, j) = *matrix++;
-    matrix_.diagonal().array() += shift[0];
-    factor_.compute(matrix_);
-    return Mask<1>{factor_.info() == Eigen::Success ? 0 : -1};
+    for (std::int64_t i = 0; i < order_; ++i) {
+      for (std::int64_t j = 0; j <= i; ++j) matrix_.data()[j * order_ + i] = *matrix++;
+      matrix_.data()[i * order_ + i] += shift[0];
+    }
+    return Mask<1>{cholesky_factor(order_, matrix_.data()) ? 0 : -1};
   }
 
-  void solve(double* b) const noexcept {
-    Eigen::Map<Eigen::VectorXd> vector(b, matrix_.rows());
-    factor_.solveInPlace(vector);
-  }
+  void solve(double* b) const noexcept { cholesky_solve(order_, matrix_.data(), b); }
 
  private:
-  Eigen::MatrixXd matrix_;
-  Eigen::LLT<Eigen::MatrixXd, Eigen::Lower> factor_;
+  std::int64_t order_;
+  AlignedBuffer matrix_;
 };
 
 }  // namespace flowscape

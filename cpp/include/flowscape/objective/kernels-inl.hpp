@@ -87,6 +87,13 @@ FLOWSCAPE_INLINE void add_dot(const double* u, const double* v, std::int64_t ste
   store(out, sum);
 }
 
+/// out[0] += sum_i u_i.
+FLOWSCAPE_INLINE void add_sum(const double* u, std::int64_t steps, double* out) noexcept {
+  Native sum = load<Native>(out);
+  for (std::int64_t i = 0; i < steps; ++i) sum += at(u, i);
+  store(out, sum);
+}
+
 /// out[j] += sum_i u_i x_ij for all features j.
 template <class Layout, int D>
 FLOWSCAPE_INLINE void add_first(const ProblemData& p, std::int64_t first, std::int64_t steps,
@@ -151,11 +158,12 @@ void add_neuron_moments(const ProblemData& p, const double* theta, int order, st
   for (std::int64_t o = 0; o < K; ++o)
     add_dot(b.weighted + o * row, b.residual + o * row, steps, moments);
   if (order == 0) return;
-  const auto weight = Layout::weights(p, first);
-  for (std::int64_t i = 0; i < steps; ++i) {
-    for (std::int64_t o = 0; o < K; ++o)
-      add_to(moments, 1 + o, at(b.weighted + o * row, i));
-    add_to(moments, 1 + K, weight.get(i, 0));
+  if (shape.output_bias) {
+    for (std::int64_t o = 0; o < K; ++o) add_sum(b.weighted + o * row, steps, moments + (1 + o) * kLanes);
+    const auto weight = Layout::weights(p, first);
+    Native total = at(moments, 1 + K);
+    for (std::int64_t i = 0; i < steps; ++i) total += weight.get(i, 0);
+    put(moments, 1 + K, total);
   }
   for (std::int64_t k = 0; k < shape.width; ++k) {
     double* const out = moments + layout.neuron(k) * kLanes;
@@ -186,7 +194,7 @@ void add_neuron_moments(const ProblemData& p, const double* theta, int order, st
     }
     if (shape.output_bias) {
       double* const bias = out + layout.bias * kLanes;
-      for (std::int64_t i = 0; i < steps; ++i) add_to(bias, 0, at(b.hw + k * row, i));
+      add_sum(b.hw + k * row, steps, bias);
       add_first<Layout, D>(p, first, steps, b.sw + k * row, bias + kLanes);
     }
   }

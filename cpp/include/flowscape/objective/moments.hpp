@@ -2,7 +2,7 @@
 //
 // With W the sample weights, r the residuals, x the features (bias included), h, s, q the
 // activation and its derivatives, e_k = sum_o a_ko W r_o, and tri(D) = D(D+1)/2, the buffer holds
-//   head    loss, then per output sum W r_o, then sum W
+//   head    sum W |r|^2, then (output bias) per output sum W r_o, then sum W
 //   neuron  per output sum W r_o h_k | incoming [D] | curvature [tri(D)] | cross [K][D] | bias [1+D]
 //           incoming: sum W r s_k x (one output; times a_k when assembled) or sum e_k s_k x
 //           curvature: the same with q_k and x x^T;  cross (several outputs): sum W r_o s_k x

@@ -10,6 +10,6 @@ bool zero_is_near(const ProblemData& problem, const PointData& at_point) noexcep
 
 /// Levenberg-Marquardt on the weighted residual from `theta`. If it reaches rounding error
 /// without going far, moves `theta` there and returns true; else leaves it as it is.
-bool reach_zero(Evaluator<SampleLanes>& evaluator, Eigen::VectorXd& theta);
+bool reach_zero(Evaluator<SampleLanes>& evaluator, Vector& theta);
 
 }  // namespace flowscape
