@@ -5,10 +5,19 @@
 namespace flowscape::bindings {
 namespace {
 
+const char* kernel_name(KernelShape kernel) {
+  return kernel == KernelShape::network_lanes ? "network_lanes" : "sample_lanes";
+}
+
 std::unique_ptr<Objective> make_objective(const Activation& activation, std::int64_t width,
                                           std::int64_t inputs, std::int64_t outputs, bool bias,
                                           bool output_bias, const Array& x, const Array& y,
-                                          const Array& weights, double scale, double l2) {
+                                          const Array& weights, double scale, double l2,
+                                          const std::string& kernel) {
+  std::optional<KernelShape> forced;
+  if (kernel == kernel_name(KernelShape::network_lanes)) forced = KernelShape::network_lanes;
+  else if (kernel == kernel_name(KernelShape::sample_lanes)) forced = KernelShape::sample_lanes;
+  else if (kernel != "auto") throw py::value_error("unknown kernel '" + kernel + "'");
   if (width < 1 || inputs < 1 || outputs < 1) throw py::value_error("sizes must be positive");
   const std::int64_t samples = x.ndim() == 2 ? x.shape(0) : 0;
   if (samples < 1) throw py::value_error("x must have shape (N, d) with N >= 1");
@@ -18,7 +27,7 @@ std::unique_ptr<Objective> make_objective(const Activation& activation, std::int
     throw py::value_error("weights must have shape (N,)");
   return std::make_unique<Objective>(
       ProblemData({width, inputs, outputs, bias, output_bias}, activation, samples, x.data(),
-                  y.data(), weights.data(), scale, l2));
+                  y.data(), weights.data(), scale, l2, forced));
 }
 
 py::tuple evaluate(const Objective& self, const Array& theta, int order, int n_threads) {
@@ -84,12 +93,11 @@ void bind_objective(py::module_& module) {
   py::class_<Objective>(module, "Objective")
       .def(py::init(&make_objective), py::arg("activation"), py::arg("width"), py::arg("inputs"),
            py::arg("outputs"), py::arg("bias"), py::arg("output_bias"), py::arg("x"),
-           py::arg("y"), py::arg("weights"), py::arg("scale"), py::arg("l2"))
+           py::arg("y"), py::arg("weights"), py::arg("scale"), py::arg("l2"),
+           py::arg("kernel") = "auto")
       .def_property_readonly("kernel",
                              [](const Objective& self) {
-                               return self.problem().kernel == KernelShape::network_lanes
-                                          ? "network_lanes"
-                                          : "sample_lanes";
+                               return kernel_name(self.problem().kernel);
                              })
       .def_property_readonly("n_params", &Objective::parameters)
       .def("evaluate", &evaluate, py::arg("theta"), py::arg("order"), py::arg("n_threads"))
@@ -99,8 +107,7 @@ void bind_objective(py::module_& module) {
   module.def("choose_kernel", [](std::int64_t width, std::int64_t inputs, std::int64_t outputs,
                                  bool bias, bool output_bias, std::int64_t samples) {
     const Shape shape{width, inputs, outputs, bias, output_bias};
-    return choose_kernel(shape, samples) == KernelShape::network_lanes ? "network_lanes"
-                                                                       : "sample_lanes";
+    return kernel_name(choose_kernel(shape, samples));
   });
 }
 

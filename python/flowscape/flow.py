@@ -114,7 +114,7 @@ def gradient_flow(
     t_max: float = np.inf,
     gtol: float | None = None,
     save_at: ArrayLike | None = None,
-    max_steps: int = 1_000_000,
+    max_steps: int = 100_000,
     escape: float = 1e8,
     n_threads: int | None = None,
     progress: Progress | None = None,

@@ -8,10 +8,12 @@
 namespace flowscape {
 namespace {
 
-// Borders of the dispatcher, from bench/bench_dispatch.py (docs/decisions/0005). Beyond either
-// border the block of lane = network no longer fits the second-level cache.
-constexpr std::int64_t kMaxNeuronSamples = 1024;  // m N
-constexpr std::int64_t kMaxParameters = 64;       // P
+// Borders of the dispatcher, from bench/bench_dispatch.py (docs/decisions/0005): with few samples
+// lane = network wins by up to 4, from about 128 samples lane = sample wins; the two other borders
+// keep the working set of a block of networks within the second-level cache.
+constexpr std::int64_t kMaxSamples = 128;         // N
+constexpr std::int64_t kMaxNeuronSamples = 4096;  // m N
+constexpr std::int64_t kMaxParameters = 128;      // P
 
 // Lane = sample: m times the block stays near this many doubles, within these bounds.
 constexpr std::int64_t kBlockNeuronSamples = 1024;
@@ -23,7 +25,7 @@ std::int64_t round_up(std::int64_t n, std::int64_t unit) { return (n + unit - 1)
 }  // namespace
 
 KernelShape choose_kernel(const Shape& shape, std::int64_t samples) noexcept {
-  const bool small = shape.width * samples <= kMaxNeuronSamples &&
+  const bool small = samples <= kMaxSamples && shape.width * samples <= kMaxNeuronSamples &&
                      shape.parameters() <= kMaxParameters;
   return small ? KernelShape::network_lanes : KernelShape::sample_lanes;
 }
@@ -36,14 +38,14 @@ std::int64_t sample_block(const Shape& shape) noexcept {
 
 ProblemData::ProblemData(Shape shape_, Activation activation_, std::int64_t samples_,
                          const double* x, const double* y, const double* weights, double scale_,
-                         double l2_)
+                         double l2_, std::optional<KernelShape> forced)
     : shape(shape_),
       activation(std::move(activation_)),
       samples(samples_),
       padded_samples(round_up(samples_, 8)),
       scale(scale_),
       l2(l2_),
-      kernel(choose_kernel(shape_, samples_)) {
+      kernel(forced.value_or(choose_kernel(shape_, samples_))) {
   const std::int64_t d = shape.inputs, D = shape.features(), K = shape.outputs;
   const std::int64_t T = D <= kStaticFeatures ? triangle(D) : 0;
   row_features.resize(samples * D);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "flowscape/activation/activation.hpp"
 #include "flowscape/objective/shape.hpp"
@@ -23,9 +24,11 @@ std::int64_t sample_block(const Shape& shape) noexcept;
 /// Every loss of docs/conventions.md is this one with its `scale`.
 class ProblemData {
  public:
-  /// x [N][d], y [N][K], weights [N]; all finite, row-major; copied.
+  /// x [N][d], y [N][K], weights [N]; all finite, row-major; copied. `forced` overrides the
+  /// dispatcher, for the benchmark that sets its borders and the test that compares the kernels.
   ProblemData(Shape shape, Activation activation, std::int64_t samples, const double* x,
-              const double* y, const double* weights, double scale, double l2);
+              const double* y, const double* weights, double scale, double l2,
+              std::optional<KernelShape> forced = std::nullopt);
 
   Shape shape;
   Activation activation;
