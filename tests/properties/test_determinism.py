@@ -4,17 +4,33 @@ import numpy as np
 import pytest
 
 from flowscape import TwoLayer, gradient_flow, polish
-from flowscape.testing import random_problem, random_theta
+from flowscape.testing import on_kernel, random_problem, random_theta
 
 THREADS = (1, 2, 3, 7)
 SHAPES = {
-    "network lanes": ({"width": 2, "inputs": 1}, 6),
-    "network lanes, two outputs": ({"width": 3, "inputs": 2, "outputs": 2, "output_bias": True}, 9),
-    "network lanes, many features": ({"width": 2, "inputs": 6, "output_bias": True}, 11),
-    "sample lanes": ({"width": 2, "inputs": 1}, 517),
-    "sample lanes, wide": ({"width": 17, "inputs": 3, "outputs": 2, "output_bias": True}, 67),
+    "network lanes": ("network_lanes", {"width": 2, "inputs": 1}, 6),
+    "network lanes, two outputs": (
+        "network_lanes",
+        {"width": 3, "inputs": 2, "outputs": 2, "output_bias": True},
+        9,
+    ),
+    "network lanes, many features": (
+        "network_lanes",
+        {"width": 2, "inputs": 6, "output_bias": True},
+        11,
+    ),
+    "sample lanes, few": ("sample_lanes", {"width": 2, "inputs": 1}, 6),
+    "sample lanes": ("sample_lanes", {"width": 2, "inputs": 1}, 517),
+    "sample lanes, wide": (
+        "sample_lanes",
+        {"width": 17, "inputs": 3, "outputs": 2, "output_bias": True},
+        67,
+    ),
 }
-LANES = {"network lanes": SHAPES["network lanes"], "sample lanes": ({"width": 2, "inputs": 1}, 513)}
+LANES = {
+    "network lanes": SHAPES["network lanes"],
+    "sample lanes": ("sample_lanes", {"width": 2, "inputs": 1}, 513),
+}
 FLOW_FIELDS = (
     "theta", "t", "loss", "gradient_norm", "floor", "status",
     "nstep", "nrejected", "nfev", "njev", "thetas",
@@ -32,11 +48,11 @@ def assert_same_bits(actual, expected, message=""):
     assert actual.tobytes() == expected.tobytes(), message
 
 
-def make(shape, samples, batch, seed=1):
+def make(kernel, shape, samples, batch, seed=1):
     rng = np.random.default_rng(seed)
     net = TwoLayer(**shape)
     prob = random_problem(rng, net, samples, weights=True, l2=0.01, exact=False)
-    return prob, random_theta(rng, net, batch, exact=False)
+    return on_kernel(prob, kernel), random_theta(rng, net, batch, exact=False)
 
 
 def everything(prob, theta, n_threads):
@@ -53,9 +69,9 @@ def everything(prob, theta, n_threads):
     }
 
 
-@pytest.mark.parametrize(("shape", "samples"), SHAPES.values(), ids=SHAPES.keys())
-def test_a_network_does_not_depend_on_its_batch(shape, samples):
-    prob, theta = make(shape, samples, 35)
+@pytest.mark.parametrize(("kernel", "shape", "samples"), SHAPES.values(), ids=SHAPES.keys())
+def test_a_network_does_not_depend_on_its_batch(kernel, shape, samples):
+    prob, theta = make(kernel, shape, samples, 35)
     whole = everything(prob, theta, 1)
     shuffle = np.random.default_rng(2).permutation(len(theta))
     for name, rows in everything(prob, theta[shuffle], 1).items():
@@ -68,17 +84,17 @@ def test_a_network_does_not_depend_on_its_batch(shape, samples):
 
 
 @pytest.mark.parametrize("n_threads", THREADS[1:])
-@pytest.mark.parametrize(("shape", "samples"), SHAPES.values(), ids=SHAPES.keys())
-def test_a_network_does_not_depend_on_threads(shape, samples, n_threads):
-    prob, theta = make(shape, samples, 150)
+@pytest.mark.parametrize(("kernel", "shape", "samples"), SHAPES.values(), ids=SHAPES.keys())
+def test_a_network_does_not_depend_on_threads(kernel, shape, samples, n_threads):
+    prob, theta = make(kernel, shape, samples, 150)
     whole = everything(prob, theta, 1)
     for name, rows in everything(prob, theta, n_threads).items():
         assert_same_bits(rows, whole[name], name)
 
 
-@pytest.mark.parametrize(("shape", "samples"), SHAPES.values(), ids=SHAPES.keys())
-def test_one_pass_gives_what_separate_calls_give(shape, samples):
-    prob, theta = make(shape, samples, 11)
+@pytest.mark.parametrize(("kernel", "shape", "samples"), SHAPES.values(), ids=SHAPES.keys())
+def test_one_pass_gives_what_separate_calls_give(kernel, shape, samples):
+    prob, theta = make(kernel, shape, samples, 11)
     loss, gradient, hessian = prob.evaluate(theta, order=2)
     assert_same_bits(prob.loss(theta), loss)
     assert_same_bits(prob.gradient(theta), gradient)
@@ -88,9 +104,9 @@ def test_one_pass_gives_what_separate_calls_give(shape, samples):
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e308])
-@pytest.mark.parametrize(("shape", "samples"), SHAPES.values(), ids=SHAPES.keys())
-def test_a_bad_network_spoils_itself_only(shape, samples, bad):
-    prob, theta = make(shape, samples, 19)
+@pytest.mark.parametrize(("kernel", "shape", "samples"), SHAPES.values(), ids=SHAPES.keys())
+def test_a_bad_network_spoils_itself_only(kernel, shape, samples, bad):
+    prob, theta = make(kernel, shape, samples, 19)
     clean = everything(prob, theta, 1)
     theta[4], theta[11, 0] = bad, bad
     others = np.delete(np.arange(19), [4, 11])
@@ -102,7 +118,7 @@ def test_a_bad_network_spoils_itself_only(shape, samples, bad):
 
 
 def flows(method, save_at=(0.0, 0.5, 20.0), **options):
-    chosen = {"method": method, "t_max": 50.0, "max_steps": 400, "save_at": save_at, **options}
+    chosen = {"method": method, "t_max": 50.0, "max_steps": 150, "save_at": save_at, **options}
     return lambda prob, rows, n, part: gradient_flow(
         prob, rows, n_threads=n, **{k: v[part] if k == "atol" else v for k, v in chosen.items()}
     )
@@ -125,8 +141,8 @@ RUNS = {
 @pytest.fixture(params=LANES.values(), ids=LANES.keys())
 def batch(request):
     """Starts of very different length, one that overflows, for a refilled queue of lanes."""
-    shape, samples = request.param
-    prob, theta = make(shape, samples, 37)
+    kernel, shape, samples = request.param
+    prob, theta = make(kernel, shape, samples, 37)
     theta *= 10.0 ** np.linspace(-3, 1, 37)[:, None]
     theta[9] *= 1e200
     return prob, theta

@@ -14,18 +14,17 @@ NETWORKS, SAMPLES = "network_lanes", "sample_lanes"
 @pytest.mark.parametrize(
     ("shape", "samples", "kernel"),
     [
-        ((1, 1, 1, False, False), 1024, NETWORKS),
-        ((1, 1, 1, False, False), 1025, SAMPLES),
-        ((2, 1, 1, True, False), 512, NETWORKS),
-        ((2, 1, 1, True, False), 513, SAMPLES),
-        ((7, 1, 1, True, False), 146, NETWORKS),
-        ((7, 1, 1, True, False), 147, SAMPLES),
-        ((32, 1, 1, False, False), 1, NETWORKS),  # 64 parameters
-        ((32, 1, 1, False, True), 1, SAMPLES),  # 65
-        ((21, 1, 1, True, True), 1, NETWORKS),  # 64
-        ((22, 1, 1, True, False), 1, SAMPLES),  # 66
-        ((8, 5, 3, False, False), 1, NETWORKS),  # 64
-        ((8, 5, 3, False, True), 1, SAMPLES),  # 67
+        ((2, 1, 1, True, False), 128, NETWORKS),  # 128 samples
+        ((2, 1, 1, True, False), 129, SAMPLES),
+        ((32, 1, 1, True, False), 128, NETWORKS),  # 4096 neurons times samples
+        ((33, 1, 1, True, False), 125, SAMPLES),
+        ((33, 1, 1, True, False), 124, NETWORKS),
+        ((64, 1, 1, False, False), 1, NETWORKS),  # 128 parameters
+        ((64, 1, 1, False, True), 1, SAMPLES),
+        ((42, 1, 1, True, True), 1, NETWORKS),  # 127
+        ((43, 1, 1, True, False), 1, SAMPLES),  # 129
+        ((16, 5, 3, False, False), 1, NETWORKS),  # 128
+        ((16, 5, 3, False, True), 1, SAMPLES),  # 131
     ],
 )
 def test_borders(shape, samples, kernel):
@@ -54,7 +53,7 @@ def test_a_problem_uses_the_kernel_of_its_shape(shape, samples, seed):
     assert prob.kernel == _core.choose_kernel(*shape, samples)
 
 
-@pytest.mark.parametrize(("samples", "kernel"), [(6, NETWORKS), (513, SAMPLES)])
+@pytest.mark.parametrize(("samples", "kernel"), [(128, NETWORKS), (129, SAMPLES)])
 def test_results_record_the_kernel(samples, kernel):
     rng = np.random.default_rng(1)
     net = TwoLayer(2, 1)

@@ -8,8 +8,8 @@ import mpmath as mp
 import numpy as np
 import pytest
 
-from flowscape import TwoLayer
-from flowscape.testing import dyadic, random_problem, random_theta, reference
+from flowscape import Problem, Samples, TwoLayer
+from flowscape.testing import dyadic, on_kernel, random_problem, random_theta, reference
 
 TOLERANCE = 1e-13
 DIGITS, STEP = 60, "1e-16"
@@ -178,7 +178,7 @@ def test_samples_in_lanes():
     rng = np.random.default_rng(3)
     net = TwoLayer(17, 3, "sigmoid")
     prob = random_problem(rng, net, 9, weights=True, exact=False)
-    assert prob.kernel == "sample_lanes"
+    prob = on_kernel(prob, "sample_lanes")
     theta = random_theta(rng, net, 1, exact=False)[0]
     point = [mp.mpf(v) for v in theta.tolist()]
     _, terms = reference(prob, theta)
@@ -191,24 +191,31 @@ def test_samples_in_lanes():
         check("gradient", computed, (ahead - behind) / (2 * step), terms.gradient[i])
 
 
+UNCOUNTED = pytest.mark.xfail(
+    strict=True, reason="the bound on the loss's error leaves out the rounding of the l2 term"
+)
+
+
+@pytest.mark.parametrize("l2", [0.0, pytest.param(0.1, marks=UNCOUNTED)])
 @pytest.mark.parametrize("size", [1e-6, 1.0, 30.0])
 @pytest.mark.parametrize("spec", ["tanh", "softplus", "gelu", SUMS["mixed"]])
-def test_the_stated_noise_bounds_the_errors(spec, size):
-    """At a perfect fit, where loss and gradient are rounding errors alone, and elsewhere."""
+def test_the_stated_noise_bounds_the_errors(spec, size, l2):
+    """At a perfect fit, where the residual is rounding error alone, and elsewhere."""
     rng = np.random.default_rng(4)
     net = TwoLayer(2, 1, spec)
     theta = size * random_theta(rng, net, 1, exact=False)[0]
-    prob = random_problem(rng, net, 6, exact=False)
-    fit = type(prob)(net, type(prob.data)(prob.data.x, net(theta, prob.data.x)))
-    for problem in (prob, fit):
-        noise = problem.noise(theta)
-        value, gradient, hessian, *_ = exact(problem, theta)
-        computed = problem.evaluate(theta)
+    data = random_problem(rng, net, 6, exact=False).data
+    fit = Samples(data.x, net(theta, data.x))
+    for prob in (Problem(net, data, l2=l2), Problem(net, fit, l2=l2)):
+        noise = prob.noise(theta)
+        value, gradient, hessian, *_ = exact(prob, theta)
+        computed = prob.evaluate(theta)
         errors = [abs(mp.mpf(v) - e) for v, e in zip(computed[1].tolist(), gradient, strict=True)]
         assert max(errors) <= noise.gradient
-        assert abs(mp.mpf(float(computed[0])) - value) <= noise.loss
         flat = [entry for row in hessian for entry in row]
         pairs = zip(computed[2].ravel().tolist(), flat, strict=True)
         wrong = np.array([float(mp.mpf(v) - e) for v, e in pairs]).reshape(computed[2].shape)
         assert np.linalg.norm(wrong, 2) <= noise.hessian
-    assert fit.loss(theta) <= fit.noise(theta).zero_loss
+        assert abs(mp.mpf(float(computed[0])) - value) <= noise.loss
+    plain = Problem(net, fit)
+    assert plain.loss(theta) <= plain.noise(theta).zero_loss

@@ -11,9 +11,17 @@ import pytest
 from flowscape import TwoLayer, _core
 from flowscape.problem import LOSSES
 from flowscape.problem.functions import FUNCTIONS
-from flowscape.testing import hessian_vector, random_problem, random_theta, reference
+from flowscape.testing import (
+    KERNELS,
+    hessian_vector,
+    on_kernel,
+    random_problem,
+    random_theta,
+    reference,
+)
 
 TOLERANCE = 1e-13
+NAMES = ("loss", "gradient", "hessian", "residual", "jacobian")
 
 SUMS = {
     "polynomial": [{"name": "polynomial", "coefficients": [0.5, -1.0, 0.25, 0.125]}],
@@ -36,19 +44,21 @@ def check(name, computed, expected, terms):
 
 
 def compare(prob, theta, rng):
-    """Compare everything `prob` computes for the batch `theta` with the reference."""
-    loss, gradient, hessian = prob.evaluate(theta, n_threads=1)
-    residual, jacobian = prob.residual(theta, n_threads=1), prob.jacobian(theta, n_threads=1)
+    """Compare everything both kernels compute for the batch `theta` with the reference."""
     v = rng.normal(size=theta.shape)
-    product = prob.hvp(theta, v, n_threads=1)
-    for b, row in enumerate(theta):
-        values, terms = reference(prob, row, exact_arguments=True)
-        check("loss", loss[b], values.loss, terms.loss)
-        check("gradient", gradient[b], values.gradient, terms.gradient)
-        check("hessian", hessian[b], values.hessian, terms.hessian)
-        check("residual", residual[b], values.residual, terms.residual)
-        check("jacobian", jacobian[b], values.jacobian, terms.jacobian)
-        check("hvp", product[b], *hessian_vector(values, terms, v[b]))
+    truths = [reference(prob, row, exact_arguments=True) for row in theta]
+    for kernel in KERNELS:
+        forced = on_kernel(prob, kernel)
+        assert forced.kernel == kernel
+        computed = forced.evaluate(theta, n_threads=1)
+        computed += forced.residual(theta, n_threads=1), forced.jacobian(theta, n_threads=1)
+        product = forced.hvp(theta, v, n_threads=1)
+        for b, (values, terms) in enumerate(truths):
+            for name, rows in zip(NAMES, computed, strict=True):
+                message = f"{name}, network {b}, {kernel}"
+                check(message, rows[b], getattr(values, name), getattr(terms, name))
+            expected = hessian_vector(values, terms, v[b])
+            check(f"hvp, network {b}, {kernel}", product[b], *expected)
 
 
 def run(seed, samples, batch, *, weights=False, loss="sum", l2=0.0, **shape):
@@ -63,9 +73,8 @@ def run(seed, samples, batch, *, weights=False, loss="sum", l2=0.0, **shape):
 @pytest.mark.parametrize("spec", ACTIVATIONS.values(), ids=ACTIVATIONS.keys())
 def test_every_activation(spec, outputs):
     shape = {"inputs": 2, "activation": spec, "outputs": outputs, "output_bias": outputs == 2}
-    small = run(1, 7, 3, width=3, weights=True, l2=0.01, **shape)
-    large = run(2, 67, 2, width=17, weights=True, **shape)
-    assert (small.kernel, large.kernel) == ("network_lanes", "sample_lanes")
+    run(1, 7, 3, width=3, weights=True, l2=0.01, **shape)
+    run(2, 67, 2, width=17, weights=True, **shape)
 
 
 @pytest.mark.parametrize("bias", [False, True])
@@ -81,10 +90,9 @@ def test_every_width_and_input_dimension(width, inputs, bias):
 @pytest.mark.parametrize("outputs", [1, 2, 3])
 @pytest.mark.parametrize("inputs", range(1, 7))
 @pytest.mark.parametrize("bias", [False, True])
-def test_every_input_dimension_with_samples_in_lanes(inputs, bias, outputs):
+def test_every_input_dimension_of_wide_networks(inputs, bias, outputs):
     shape = {"width": 33, "inputs": inputs, "bias": bias, "outputs": outputs}
-    prob = run(3, 19, 1, weights=True, l2=1.0, output_bias=inputs % 2 == 0, **shape)
-    assert prob.kernel == "sample_lanes"
+    run(3, 19, 1, weights=True, l2=1.0, output_bias=inputs % 2 == 0, **shape)
 
 
 COUNTS = [1, 2, 3, 5, 6, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 127, 128, 129, 143, 144, 145]
@@ -114,7 +122,6 @@ def test_every_loss(loss, l2, weights, width):
 def test_one_large_network():
     prob = run(6, 70, 1, width=48, inputs=5, outputs=3, output_bias=True, weights=True)
     assert prob.net.n_params > 400
-    assert prob.kernel == "sample_lanes"
 
 
 def test_the_reference_notices_a_wrong_entry():

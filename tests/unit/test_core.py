@@ -23,18 +23,31 @@ def other_levels():
     return levels or [pytest.param("none", marks=pytest.mark.skip(reason=reason))]
 
 
+@pytest.fixture(scope="module")
+def runs():
+    """The numerical tests on all other levels, started together."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    started = {
+        level: subprocess.Popen(
+            [*command, "--override-ini=addopts=", *(str(TESTS / name) for name in NUMERICS)],
+            cwd=TESTS.parent,
+            env={**os.environ, "FLOWSCAPE_ISA": level},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for level in other_levels()
+    }
+    yield started
+    for process in started.values():
+        process.kill()
+        process.wait()
+
+
 @pytest.mark.parametrize("level", other_levels())
-def test_the_numerical_tests_pass_on_every_level(level):
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--override-ini=addopts="]
-        + [str(TESTS / name) for name in NUMERICS],
-        cwd=TESTS.parent,
-        env={**os.environ, "FLOWSCAPE_ISA": level},
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    assert done.returncode == 0, done.stdout[-6000:]
+def test_the_numerical_tests_pass_on_every_level(level, runs):
+    output, _ = runs[level].communicate(timeout=900)
+    assert runs[level].returncode == 0, output[-6000:]
 
 
 def test_levels():
