@@ -22,7 +22,7 @@ from flowscape.errors import (
 )
 from flowscape.objective import Problem
 from flowscape.status import Status
-from flowscape.threads import thread_count
+from flowscape.threads import MOST_STEPS, checked_progress, thread_count
 
 __all__ = ["METHODS", "Flow", "gradient_flow"]
 
@@ -98,7 +98,8 @@ class Flow:
     def __repr__(self) -> str:
         codes = np.atleast_1d(self.status)
         ends = ", ".join(
-            f"{Status(code).name} {count}" for code, count in sorted(Counter(codes.tolist()).items())
+            f"{Status(code).name} {count}"
+            for code, count in sorted(Counter(codes.tolist()).items())
         )
         runs = f"{codes.size} run{'s' * (codes.size != 1)}"
         return f"Flow({runs}, {self.method}, {self.seconds:.3g} s: {ends})"
@@ -148,7 +149,7 @@ def gradient_flow(
     max_steps : int
         Accepted and rejected steps of one run.
     escape : float
-        A run whose largest parameter reaches this has escaped.
+        A run whose largest parameter reaches this while it grows has escaped.
     n_threads : int, optional
         Default: every processor this process may use. No result depends on it.
     progress : callable, optional
@@ -185,7 +186,7 @@ def gradient_flow(
     if gtol is not None:
         gtol = check_positive("gtol", gtol, "or None for the round-off floor", zero=True)
     times = _times(save_at, t_max)
-    max_steps = check_count("max_steps", max_steps)
+    max_steps = check_count("max_steps", max_steps, maximum=MOST_STEPS)
     escape = check_positive("escape", escape, infinite=True)
     threads = thread_count(n_threads)
     begin = time.perf_counter()
@@ -201,7 +202,7 @@ def gradient_flow(
         _CORE_METHODS[resolved],
         np.empty(0) if times is None else times,
         threads,
-        progress,
+        checked_progress(progress),
     )
     seconds = time.perf_counter() - begin
     lane_use = out.pop("lane_use")

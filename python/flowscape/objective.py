@@ -12,8 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from flowscape import _core
 from flowscape.errors import (
-    OptionError,
     ProblemError,
+    ShapeError,
+    check_count,
     check_keys,
     check_positive,
     describe,
@@ -160,7 +161,12 @@ class Problem:
         """
         rows, single = self._rows(theta)
         directions, single_direction = self._rows(v, "v")
-        if len(rows) != len(directions) and 1 in (len(rows), len(directions)):
+        if len(rows) != len(directions):
+            if 1 not in (len(rows), len(directions)):
+                raise ShapeError(
+                    f"v has shape {directions.shape} and must have shape {rows.shape}, that of "
+                    "theta; give as many directions as points, or one of either"
+                )
             shape = (max(len(rows), len(directions)), self.net.n_params)
             rows = np.ascontiguousarray(np.broadcast_to(rows, shape))
             directions = np.ascontiguousarray(np.broadcast_to(directions, shape))
@@ -275,9 +281,7 @@ class Problem:
 
 
 def _order(order: int) -> int:
-    if isinstance(order, bool) or order not in (0, 1, 2):
-        raise OptionError(f"order={order!r} must be 0, 1 or 2; give the highest derivative")
-    return int(order)
+    return check_count("order", order, "give the highest derivative", minimum=0, maximum=2)
 
 
 def _check_fit(name: str, inputs: int, outputs: int, net: TwoLayer) -> None:

@@ -12,7 +12,7 @@ from flowscape import _core
 from flowscape.errors import OptionError, check_count, check_positive, describe, float_array
 from flowscape.objective import Problem
 from flowscape.status import Status
-from flowscape.threads import thread_count
+from flowscape.threads import MOST_STEPS, checked_progress, thread_count
 
 __all__ = ["Polished", "polish"]
 
@@ -125,11 +125,11 @@ def polish(
         prob.core,
         rows,
         0.0 if gtol is None else gtol,
-        check_count("max_iterations", max_iterations),
+        check_count("max_iterations", max_iterations, maximum=MOST_STEPS),
         thread_count(n_threads),
-        progress,
+        checked_progress(progress),
     )
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         out["displacement"] = np.linalg.norm(out["theta"] - rows, axis=1)
         size, zero = np.abs(out["eigenvalues"]), out["zero_bound"]
         placed = _PLACED * np.sqrt(out["floor"] * size.max(axis=1))

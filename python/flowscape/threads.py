@@ -1,12 +1,18 @@
-"""Thread counts: arguments, never global state."""
+"""Thread counts and other limits of a call of the compiled core: arguments, never global state."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
-from flowscape.errors import check_count
+from flowscape.errors import OptionError, check_count, describe
 
-__all__ = ["thread_count"]
+__all__ = ["MOST_STEPS", "checked_progress", "thread_count"]
+
+MOST_STEPS: int = 2**53
+"""Largest number of steps that can be asked for."""
+
+_MOST_THREADS = 1024
 
 
 def thread_count(n_threads: int | None) -> int:
@@ -15,8 +21,27 @@ def thread_count(n_threads: int | None) -> int:
     Raises
     ------
     OptionError
-        If `n_threads` is not an integer >= 1.
+        If `n_threads` is not an integer from 1 to 1024.
     """
     if n_threads is None:
         return len(os.sched_getaffinity(0))
-    return check_count("n_threads", n_threads, "leave it out to use all processors")
+    remedy = "leave it out to use all processors"
+    return check_count("n_threads", n_threads, remedy, maximum=_MOST_THREADS)
+
+
+def checked_progress(
+    progress: Callable[[int], object] | None,
+) -> Callable[[int], object] | None:
+    """Return `progress` if it is None or can be called.
+
+    Raises
+    ------
+    OptionError
+        If it is anything else.
+    """
+    if progress is not None and not callable(progress):
+        raise OptionError(
+            f"progress={describe(progress)} must be None or callable; "
+            "it is called with the number of finished runs"
+        )
+    return progress

@@ -29,9 +29,6 @@ def test_time_0_is_the_start_and_equal_times_are_equal(method):
     assert flow.thetas[:, 2].tobytes() == flow.thetas[:, 3].tobytes()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="t + h of the last step is compared, not t_max: NaN, or off by rounding"
-)
 @pytest.mark.parametrize("method", METHODS)
 def test_the_end_time_holds_the_end_of_the_flow(method):
     """Many end times: t + h of the last step may round to either side of t_max."""

@@ -175,16 +175,36 @@ def activation(name, coefficients=()):
 def arguments(largest, seed):
     """Finite arguments of both signs: dense around 0, all magnitudes, where methods change."""
     rng = np.random.default_rng(seed)
-    edges = [0.2, math.log(2) / 2, 1.0, math.tan(math.pi / 8), 1 / math.tan(math.pi / 8),
-             math.log(1 + math.sqrt(2)), 2.0**64, 1e5, 708.39, 708.4, 745.2, 37.7, 38.5, 26.6, 27.3]
+    edges = [
+        0.2,
+        math.log(2) / 2,
+        1.0,
+        math.tan(math.pi / 8),
+        1 / math.tan(math.pi / 8),
+        math.log(1 + math.sqrt(2)),
+        2.0**64,
+        1e5,
+        708.39,
+        708.4,
+        745.2,
+        37.7,
+        38.5,
+        26.6,
+        27.3,
+    ]
     multiples = rng.integers(1, 63661, 100) * (math.pi / 2)
-    positive = np.concatenate([
-        np.linspace(0.0, 8.0, 161),
-        np.exp(rng.uniform(-2, math.log(min(largest, 800.0)), 160)),
-        np.exp(rng.uniform(-700, math.log(largest), 120)),
-        np.nextafter(edges, 0.0), edges, np.nextafter(edges, 1e308),
-        multiples, [SMALLEST, 1e-310, 2.0**-1022, largest],
-    ])
+    positive = np.concatenate(
+        [
+            np.linspace(0.0, 8.0, 161),
+            np.exp(rng.uniform(-2, math.log(min(largest, 800.0)), 160)),
+            np.exp(rng.uniform(-700, math.log(largest), 120)),
+            np.nextafter(edges, 0.0),
+            edges,
+            np.nextafter(edges, 1e308),
+            multiples,
+            [SMALLEST, 1e-310, 2.0**-1022, largest],
+        ]
+    )
     positive = positive[positive <= largest]
     return np.concatenate([positive, -positive])
 
@@ -263,9 +283,7 @@ def test_odd_functions_are_odd_to_the_last_bit(name):
     assert not np.signbit(f[0])
 
 
-@pytest.mark.parametrize(
-    ("name", "last"), [("exp", 709.782712893384), ("sinh", 710.4758600739439)]
-)
+@pytest.mark.parametrize(("name", "last"), [("exp", 709.782712893384), ("sinh", 710.4758600739439)])
 def test_overflow_happens_where_the_result_leaves_the_range(name, last):
     z = np.array([last, np.nextafter(last, 1e3)])
     f = _core.activation_values(activation(name), z, 0)[0]

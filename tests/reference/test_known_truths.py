@@ -101,7 +101,6 @@ def off_target(prob, theta):
         return float(mp.sqrt(square)), float(mp.norm(t - start))
 
 
-@pytest.mark.xfail(reason="a distance to the target of 1e-8 counts as none even at regular zeros")
 @pytest.mark.parametrize(("size", "sample_set", "seed"), [(3, 2, 74), (4, 4, 109)])
 def test_zeros_that_are_not_the_target_are_not_perfect(size, sample_set, seed):
     prob, _, points, verdicts = outcome(size, sample_set, 1e-8)
@@ -120,7 +119,7 @@ def test_imperfect_zeros_are_wrong_at_fifty_digits(size):
     for seed in closest:
         error, moved = off_target(prob, points.theta[seed])
         assert moved < 1e-9
-        assert error > 1e-6
+        assert error > 100.0 * moved
 
 
 def w5():

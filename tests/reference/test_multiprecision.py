@@ -191,12 +191,7 @@ def test_samples_in_lanes():
         check("gradient", computed, (ahead - behind) / (2 * step), terms.gradient[i])
 
 
-UNCOUNTED = pytest.mark.xfail(
-    strict=True, reason="the bound on the loss's error leaves out the rounding of the l2 term"
-)
-
-
-@pytest.mark.parametrize("l2", [0.0, pytest.param(0.1, marks=UNCOUNTED)])
+@pytest.mark.parametrize("l2", [0.0, 0.1])
 @pytest.mark.parametrize("size", [1e-6, 1.0, 30.0])
 @pytest.mark.parametrize("spec", ["tanh", "softplus", "gelu", SUMS["mixed"]])
 def test_the_stated_noise_bounds_the_errors(spec, size, l2):

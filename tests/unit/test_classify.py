@@ -81,7 +81,6 @@ def test_imperfect_zero_near_a_perfect_one_is_not_perfect(size):
     assert verdict.kind in (Kind.IMPERFECT, Kind.UNRESOLVED)
 
 
-@pytest.mark.xfail(reason="a distance to the target of 1e-8 counts as none even at regular zeros")
 @pytest.mark.parametrize("size", [1e-4, 3e-5, 1e-5])
 def test_imperfect_zero_very_near_a_perfect_one_is_not_perfect(size):
     """The Jacobian has full row rank: a true zero lies 1e-15 away, and it is not in Q*.
@@ -98,7 +97,6 @@ def test_imperfect_zero_very_near_a_perfect_one_is_not_perfect(size):
     assert verdict.kind in (Kind.IMPERFECT, Kind.UNRESOLVED)
 
 
-@pytest.mark.xfail(reason="the bound on the function's distance is asked, the target's width not")
 def test_a_target_wider_than_the_student_is_never_recovered():
     teacher = Teacher(network(2), np.array([1, 1, 1, 1e-9, 2, 0.0]))
     prob = to_target(1, 2, teacher, spread=1.0)
@@ -115,7 +113,6 @@ def test_a_much_wider_target_raises_nothing_and_is_named():
     assert "width=1" in verdicts.notes[0]
 
 
-@pytest.mark.xfail(reason="the grid and the samples see a saturated target only")
 def test_saturated_neuron_beside_the_target_is_not_perfect():
     """tanh(30 x) and tanh(30.02 x) agree to rounding on the samples, not near x = 0."""
     narrow = network(1, bias=False)
@@ -137,7 +134,6 @@ def test_without_a_teacher_a_zero_is_a_zero():
     assert "generalization_error" not in verdicts.evidence
 
 
-@pytest.mark.xfail(reason="a residual that underflows at finite weights passes for a zero")
 def test_infimum_at_infinity_is_not_a_zero_of_the_loss():
     """|tanh(w x)| < 1 for every w: the targets +-1 are never met, only approached."""
     x = np.array([[-2.0], [-1.0], [1.0], [2.0]])
@@ -161,10 +157,11 @@ def test_the_origin_of_one_biased_neuron_is_a_saddle():
     verdict = judge(prob, np.zeros(3))
     assert verdict.kind == Kind.SADDLE
     assert verdict.index == 1
-    assert verdict.certified
+    # the third eigenvalue is zero, along (w, b) orthogonal to gamma: no symmetry forces that one
+    assert verdict.evidence["zero"] == 1
+    assert not verdict.certified
 
 
-@pytest.mark.xfail(reason="neurons at zero are counted as merged and as silent: zeros too many")
 @pytest.mark.parametrize(("width", "bias"), [(1, False), (2, False), (2, True), (3, True)])
 def test_the_origin_is_a_saddle_of_index_m(width, bias):
     """Eigenvalues +-|gamma| per neuron, far from zero: the inertia decides."""
@@ -174,7 +171,6 @@ def test_the_origin_is_a_saddle_of_index_m(width, bias):
     assert verdict.kind == Kind.SADDLE
 
 
-@pytest.mark.xfail(reason="neurons at zero are counted as merged and as silent: zeros too many")
 def test_silent_neurons_at_a_monkey_saddle_are_no_minimum():
     """Sum y x = 0, sum y x^3 = -6: the Hessian is semidefinite, the loss falls to third order."""
     x, y = np.array([[1.0], [2.0]]), np.array([2.0, -1.0])
@@ -186,7 +182,6 @@ def test_silent_neurons_at_a_monkey_saddle_are_no_minimum():
     assert judge(prob, point).kind != Kind.LOCAL_MINIMUM
 
 
-@pytest.mark.xfail(reason="a small incoming vector counts as silent however large its outgoing one")
 @pytest.mark.parametrize("scale", [0.1, 1.0])
 def test_a_flow_to_infinity_does_not_end_at_a_local_minimum(scale):
     """The best fit is linear: a grows, (w, b) shrinks, the loss falls like 1/a^2 for ever."""
@@ -216,7 +211,6 @@ def test_saturated_neurons_are_no_local_minimum(weight):
     assert verdict.kind == Kind.UNRESOLVED
 
 
-@pytest.mark.xfail(reason="relu'(0) = relu''(0) = 0 is taken for the truth on the kink")
 def test_a_point_on_the_kink_has_no_certified_minimum():
     x = np.array([[1.0], [2.0]])
     prob = Problem(network(1, bias=False, activation="relu"), Samples(x, x[:, 0]), l2=0.1)
@@ -235,7 +229,6 @@ def test_relu_with_weight_decay_away_from_kinks():
     assert flow.theta == pytest.approx(np.sqrt(1.0 - l2 / 10.0) * np.ones(2), abs=1e-12)
 
 
-@pytest.mark.xfail(reason="weight decay breaks the split line's zero, which is still expected")
 def test_merged_neurons_under_weight_decay_are_a_strict_minimum():
     x, y = np.array([[0.5], [1.0], [2.0]]), np.array([0.5, 1.0, 1.2])
     prob = Problem(network(2, bias=False), Samples(x, y), l2=0.05)
@@ -288,7 +281,6 @@ def test_split_neurons_follow_the_sign_of_the_curvature():
     assert len(seen) == 4
 
 
-@pytest.mark.xfail(reason="with several outputs the split line has one zero, not one per output")
 def test_split_neuron_with_two_outputs_is_a_saddle():
     rng = np.random.default_rng(3)
     x = rng.normal(size=(6, 1))
@@ -332,7 +324,6 @@ def test_points_that_are_not_finite_are_unresolved():
     np.testing.assert_array_equal(verdicts.index, [-1, -1, 0])
 
 
-@pytest.mark.xfail(reason="a start beyond the escape radius has escaped whichever way it goes")
 def test_a_flow_that_returns_is_not_at_infinity():
     """Weight decay brings a and w back to a finite minimum."""
     prob = Problem(network(1, bias=False), Samples(np.ones((1, 1)), np.ones(1)), l2=1.0)
@@ -377,7 +368,7 @@ def test_a_single_point_has_scalars():
     assert repr(many) == "Verdicts(PERFECT 1)"
 
 
-@pytest.mark.parametrize(("gap", "resolved"), [(1e-4, 1.0), (1e-7, 0.0), (1e-9, 0.0)])
+@pytest.mark.parametrize(("gap", "resolved"), [(1e-4, 0.9), (1e-7, 0.0), (1e-9, 0.0)])
 def test_ill_conditioned_samples_are_not_overrated(gap, resolved):
     """Two inputs so close that rounding hides the difference of their targets decide nothing."""
     x = np.array([[-1.0], [0.5], [0.5 + gap], [2.0]])

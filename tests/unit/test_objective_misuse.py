@@ -16,15 +16,6 @@ from flowscape import (
 )
 
 NAN, INF = np.nan, np.inf
-
-
-def bug(*values, reason):
-    """Return a case that a bug of the product makes fail today."""
-    return pytest.param(*values, marks=pytest.mark.xfail(strict=True, reason=reason))
-
-
-TOO_LARGE = "an integer beyond the core's type is pybind11's TypeError, not an OptionError"
-NO_CALL = "a callback that is none is found when it is called"
 NET = TwoLayer(2, 1)
 X, Y = np.array([-1.0, 0.0, 1.0]), np.array([0.5, 0.0, -0.5])
 DATA = Samples(X, Y)
@@ -112,16 +103,16 @@ def test_bad_thread_counts(name, threads):
         getattr(PROB, name)(THETA, n_threads=threads)
 
 
-AMBIGUOUS = bug(np.array([0, 1]), reason="compares an array with (0, 1, 2): NumPy's ValueError")
+AMBIGUOUS = np.array([0, 1])
 
 
 @pytest.mark.parametrize("order", [-1, 3, 1.5, True, "2", None, [1], AMBIGUOUS])
 def test_bad_orders(order):
-    with pytest.raises(OptionError, match=r"^order=.* must be 0, 1 or 2"):
+    with pytest.raises(OptionError, match=r"^order=.* must be an integer >= 0 and <= 2"):
         PROB.evaluate(THETA, order)
 
 
-UNEQUAL = bug(np.zeros((3, 6)), reason="unequal batches reach the core, which says 'direction'")
+UNEQUAL = np.zeros((3, 6))
 
 
 @pytest.mark.parametrize("v", [np.zeros(5), UNEQUAL, np.zeros((4, 5))])
@@ -162,16 +153,11 @@ def test_one_direction_serves_a_batch(theta, v):
         ({"gtol": INF}, OptionError, r"^gtol=inf must"),
         ({"max_steps": 0}, OptionError, r"^max_steps=0 must be an integer >= 1"),
         ({"max_steps": 10.0}, OptionError, r"^max_steps=10.0 must"),
-        bug(
-            {"max_steps": 2**63},
-            OptionError,
-            r"^max_steps=9223372036854775808 must",
-            reason=TOO_LARGE,
-        ),
+        ({"max_steps": 2**63}, OptionError, r"^max_steps=9223372036854775808 must"),
         ({"escape": 0.0}, OptionError, r"^escape=0.0 must"),
         ({"escape": NAN}, OptionError, r"^escape=nan must"),
         ({"n_threads": 0}, OptionError, r"^n_threads=0 must"),
-        bug({"n_threads": 2**31}, OptionError, r"^n_threads=2147483648 must", reason=TOO_LARGE),
+        ({"n_threads": 2**31}, OptionError, r"^n_threads=2147483648 must"),
         ({"save_at": []}, OptionError, r"^save_at=\[\] must hold at least one time"),
         ({"save_at": 1.0}, ShapeError, r"^save_at has shape \(\)"),
         ({"save_at": [2.0, 1.0]}, OptionError, r"^save_at.* ascending"),
@@ -179,7 +165,7 @@ def test_one_direction_serves_a_batch(theta, v):
         ({"save_at": [NAN]}, OptionError, r"^save_at.*nan"),
         ({"save_at": [INF]}, OptionError, r"^save_at.*inf"),
         ({"save_at": [1.0, 3.0], "t_max": 2.0}, OptionError, r"^save_at.*3.0.*t_max=2.0"),
-        bug({"progress": 3}, OptionError, r"^progress=3 must", reason=NO_CALL),
+        ({"progress": 3}, OptionError, r"^progress=3 must"),
     ],
 )
 def test_bad_options_of_a_flow(options, error, message):
@@ -207,12 +193,10 @@ def test_bad_shapes_of_starts(shape):
         ({"gtol": -1.0}, r"^gtol=-1.0 must"),
         ({"gtol": NAN}, r"^gtol=nan must"),
         ({"max_iterations": 0}, r"^max_iterations=0 must be an integer >= 1"),
-        bug(
-            {"max_iterations": 2**63}, r"^max_iterations=9223372036854775808 must", reason=TOO_LARGE
-        ),
+        ({"max_iterations": 2**63}, r"^max_iterations=9223372036854775808 must"),
         ({"n_threads": 0}, r"^n_threads=0 must"),
-        bug({"n_threads": 2**31}, r"^n_threads=2147483648 must", reason=TOO_LARGE),
-        bug({"progress": "yes"}, r"^progress='yes' must", reason=NO_CALL),
+        ({"n_threads": 2**31}, r"^n_threads=2147483648 must"),
+        ({"progress": "yes"}, r"^progress='yes' must"),
     ],
 )
 def test_bad_options_of_polish(options, message):

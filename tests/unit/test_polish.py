@@ -50,9 +50,6 @@ def test_isolated_saddle_at_the_origin_is_reached_from_nearby():
     np.testing.assert_array_equal(points.inertia, np.tile([2, 2, 0], (10, 1)))
 
 
-@pytest.mark.xfail(
-    reason="the floor is relative to |theta|, so at 0 Newton goes on until |gradient|^2 underflows"
-)
 def test_isolated_saddle_at_the_origin_has_converged():
     prob = Problem(network(2, bias=False), Samples(X, Y), loss="half_sum")
     starts = 1e-2 * np.random.default_rng(0).normal(size=(10, 4))

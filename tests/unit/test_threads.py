@@ -204,7 +204,6 @@ else:
 """
 
 
-@pytest.mark.xfail(strict=True, reason="libgomp ends the process when a thread cannot be made")
 def test_more_threads_than_the_system_gives_do_not_end_the_process():
     done = subprocess.run([sys.executable, "-c", CROWD], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr

@@ -12,6 +12,10 @@ namespace {
 /// chain behind a term is: dot product, activation (<= 4 ulp), product, sum.
 constexpr double kUnits = 8 * std::numeric_limits<double>::epsilon() / 2;
 
+/// At theta = 0 every term of the gradient vanishes, and with it the bound: a critical point there
+/// could be approached for ever. A gradient this small, relative to the Hessian, is none.
+constexpr double kNowhere = 1e-150;
+
 }  // namespace
 
 // For sample i and output o let rho = |y| + |c| + sum_k |a_ko| (|h_k| + |s_k| |w_k|.|x|): the sum
@@ -79,13 +83,17 @@ auto Evaluator<Layout>::noise(const double* theta) noexcept -> Noise<networks> {
   const auto sum = [total](std::int64_t i) { return load<V>(total + i * networks); };
   Noise<networks> noise{};
   noise.zero_loss = 0.5 * kUnits * kUnits * sum(0);
-  noise.loss = kUnits * sum(1) + noise.zero_loss;
+  V decay{};
+  for (std::int64_t p = 0; p < P && problem_.l2 != 0.0; ++p)
+    decay = fma(load<V>(theta + p * networks), load<V>(theta + p * networks), decay);
+  noise.loss = kUnits * (sum(1) + 0.5 * problem_.l2 * decay) + noise.zero_loss;
   for (std::int64_t p = 0; p < P; ++p) {
     V bound = kUnits * sum(3 + p);
     if (problem_.l2 != 0.0) bound += kUnits * problem_.l2 * abs(load<V>(theta + p * networks));
     noise.gradient = max(bound, noise.gradient);
   }
   noise.hessian = kUnits * (sum(2) + problem_.l2);
+  noise.gradient = max(kNowhere * (sum(2) + problem_.l2), noise.gradient);
   return noise;
 }
 

@@ -92,6 +92,7 @@ bool NewtonRun::accept(const PointData& at_trial, const PolishOptions& options) 
                   vectors_.data());
   cut_ = data_.hessian_noise;
   fraction_ = 1.0;
+  newton_step();
   return propose() ? false : reject(options);
 }
 
@@ -105,6 +106,7 @@ bool NewtonRun::reject(const PolishOptions& options) {
       cut_ = std::max(cut_, data_.hessian_noise) * kWidenCut;
       fraction_ = 1.0;
       if (!(cut_ < largest(values_))) break;
+      newton_step();
     }
     if (propose()) return false;
   }
@@ -131,9 +133,8 @@ void NewtonRun::newton_step() {
     for (double& x : step_) x *= longest / length;
 }
 
-/// Sets trial_; false when no step is left at this cut.
+/// Sets trial_; false when it is the present point or not finite.
 bool NewtonRun::propose() {
-  if (fraction_ == 1.0) newton_step();
   for (std::size_t p = 0; p < point_.size(); ++p) trial_[p] = point_[p] + fraction_ * step_[p];
   return trial_ != point_ && std::isfinite(largest(trial_));
 }

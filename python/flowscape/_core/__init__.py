@@ -16,9 +16,7 @@ _LEVELS = ("native", "v4", "v3", "v2")  # in order of preference
 
 def built_levels() -> list[str]:
     """Levels this installation was built with, most preferred first."""
-    return [
-        level for level in _LEVELS if importlib.util.find_spec(f"{__name__}._core_{level}")
-    ]
+    return [level for level in _LEVELS if importlib.util.find_spec(f"{__name__}._core_{level}")]
 
 
 def supported_levels() -> list[str]:
@@ -69,4 +67,3 @@ def build_info() -> dict[str, object]:
     """How the loaded module was built: level, lanes, fused multiply-add, OpenMP, compiler."""
     names = ("level", "lanes", "fused_multiply_add", "openmp", "compiler")
     return {name: getattr(_module, name) for name in names}
-

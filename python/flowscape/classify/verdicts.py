@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import functools
+import dataclasses
 from collections import Counter
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from flowscape.branches import Branches, branches
-from flowscape.classify.generalization import generalization_problem
-from flowscape.classify.structure import merged_neurons, silent_neurons
-from flowscape.errors import OptionError, ProblemError, ShapeError, describe
+from flowscape.classify.dense_grid import dense_problem
+from flowscape.classify.perfect import judge_zeros
+from flowscape.classify.structure import known_zeros, on_kink, share_incoming
+from flowscape.classify.zeros import examine_zeros
+from flowscape.errors import OptionError, ShapeError, describe
 from flowscape.flow import Flow
 from flowscape.objective import Problem
 from flowscape.polish import Polished
-from flowscape.problem import Teacher, TwoLayer
 from flowscape.status import Kind, Status
 
 __all__ = ["Verdicts", "classify"]
@@ -24,14 +25,15 @@ __all__ = ["Verdicts", "classify"]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+_Result = TypeVar("_Result", Polished, Flow)
 
-# A zero of the loss whose function is this close to the target's, relative to the target's size,
-# is perfect; one farther than the second bound is imperfect; between them nothing is claimed.
-_PERFECT, _IMPERFECT = 1e-8, 1e-5
-# A perfect point lies at most this far from the closure of its branch, relative to 1 + |theta|.
-_NEAR = 1e-3
-# The polished point is the flow's limit only if it is at most this far away, relative likewise.
+# The polished point is the flow's limit only if it is at most this far away, relative to
+# 1 + |theta|.
 _SAME_POINT = 1e-2
+# A flow that grew beyond this has no finite limit; a smaller escape radius proves nothing.
+_INFINITE = 1e6
+# A loss between zero and this many times the loss of rounding errors is a zero not yet reached.
+_NEARLY_ZERO = 1e22
 
 
 @dataclass(frozen=True)
@@ -79,15 +81,6 @@ class Verdicts:
         return f"Verdicts({', '.join(f'{Kind(k).name} {n}' for k, n in counts)})"
 
 
-@functools.lru_cache(maxsize=64)
-def _family(net: TwoLayer, teacher: Teacher) -> tuple[Branches | None, str]:
-    try:
-        family = branches(net, teacher)
-    except ProblemError as error:
-        return None, str(error)
-    return (None, family.message) if family.message else (family, "")
-
-
 def classify(
     prob: Problem,
     polished: Polished,
@@ -123,67 +116,66 @@ def classify(
     A wrong verdict is a defect; UNRESOLVED is not.
     """
     single = _check(prob, polished, flow)
-    theta = np.atleast_2d(polished.theta)
-    finite = np.isfinite(theta).all(axis=1) & np.isfinite(np.atleast_1d(polished.zero_bound))
-    safe = np.where(finite[:, None], theta, 0.0)
-    size = 1.0 + np.linalg.norm(safe, axis=1)
-    inertia = np.atleast_2d(polished.inertia)
-    positive, negative, zero = inertia.T
+    points = _batch(polished) if single else polished
+    flows = _batch(flow) if single and flow is not None else flow
+    theta, (positive, negative, zero) = points.theta, points.inertia.T
+    finite = np.isfinite(theta).all(axis=1) & np.isfinite(points.zero_bound)
+    theta = np.where(finite[:, None], theta, 0.0)
     with np.errstate(invalid="ignore", divide="ignore"):
         evidence: dict[str, NDArray] = {
-            "residual": _root_mean_square(prob, np.atleast_1d(polished.loss), safe),
-            "loss_over_zero": np.atleast_1d(polished.loss / polished.zero_loss),
-            "gradient_over_floor": np.atleast_1d(polished.gradient_norm / polished.floor),
-            "displacement": np.atleast_1d(polished.displacement),
+            "residual": _root_mean_square(prob, points.loss, theta),
+            "loss_over_zero": points.loss / points.zero_loss,
+            "gradient_over_floor": points.gradient_norm / points.floor,
+            "displacement": points.displacement,
             "positive": positive,
             "negative": negative,
             "zero": zero,
         }
-    critical = finite & (np.atleast_1d(polished.status) == Status.CONVERGED)
-    resolved = critical & _is_limit(polished, flow, evidence["displacement"], size, negative)
+    resolved = finite & (points.status == Status.CONVERGED) & ~on_kink(prob, theta)
+    resolved &= _is_limit(points, flows)
     # l2 moves minima off the zeros of the residual: then a zero loss has no meaning
     vanishes = resolved & (evidence["loss_over_zero"] <= 1.0) & (prob.l2 == 0.0)
 
     kind = np.full(len(theta), Kind.UNRESOLVED, dtype=np.int8)
     branch = np.full(len(theta), -1, dtype=np.int64)
-    merged = merged_neurons(prob.net, safe)
-    expected = prob.net.outputs * (merged + silent_neurons(prob.net, safe))
+    expected = np.full(len(theta), -1, dtype=np.int64)
+    grid = dense_problem(prob.net, prob.data, prob.teacher)
+    zeros = examine_zeros(prob, grid, points, vanishes, n_threads)
+    expected[zeros.regular] = zero[zeros.regular]
     notes: tuple[str, ...] = ()
-    full_rank = positive == len(prob.data) * prob.net.outputs
-    expected = np.where(vanishes, np.where(full_rank, zero, -1), expected)
     if prob.teacher is None:
-        kind[vanishes] = Kind.ZERO_LOSS
+        kind[vanishes & zeros.determined] = Kind.ZERO_LOSS
     else:
-        perfect, notes = _perfect(prob, safe, vanishes, size, branch, expected, evidence, n_threads)
-        far = evidence["generalization_error"] >= _IMPERFECT * _target_size(prob)
-        kind[perfect] = Kind.PERFECT
-        # with a Jacobian of full row rank a true zero lies within rounding error of the point
-        kind[vanishes & ~perfect & far & full_rank] = Kind.IMPERFECT
+        notes = judge_zeros(prob, grid, theta, zeros, vanishes, kind, branch, expected, evidence)
 
     rest = resolved & ~vanishes
-    clear = np.atleast_1d(polished.certified)
-    sure = clear & (zero == expected)
-    kind[rest & sure & (negative > 0)] = Kind.SADDLE
+    if rest.any():
+        hessian = prob.hessian(theta[rest], n_threads=n_threads)
+        expected[rest] = known_zeros(prob, theta[rest], hessian, points.zero_bound[rest])
+    sure = points.certified & (zero == expected)
     kind[rest & sure & (negative == 0)] = Kind.LOCAL_MINIMUM
-    # More zeros than are known: a flow may be creeping along them, still far from its limit. A
-    # point that was given is judged by itself.
-    if flow is None:
-        kind[rest & clear & (zero != expected)] = Kind.DEGENERATE
-    if flow is not None:
-        kind[np.atleast_1d(flow.status) == Status.ESCAPED] = Kind.AT_INFINITY
+    kind[rest & sure & (negative > 0)] = Kind.SADDLE
+    if flows is None:
+        # A point that is given is judged by itself, whatever its unknown zeros. A flow may be
+        # creeping along them, still far from its limit.
+        kind[rest & points.certified & (negative > 0)] = Kind.SADDLE
+        away = evidence["loss_over_zero"] >= _NEARLY_ZERO
+        kind[rest & points.certified & ~sure & (negative == 0) & away] = Kind.DEGENERATE
+    elif prob.l2 == 0.0 and flows.escape >= _INFINITE:
+        kind[flows.status == Status.ESCAPED] = Kind.AT_INFINITY
     evidence["expected_zero"] = expected
-    verdicts = {
+    fields = {
         "kind": kind,
         "branch": branch,
         "index": np.where(finite, negative, -1),
         "strict": finite & (zero == 0),
         "certified": resolved & sure,
-        "symmetry_induced": rest & (merged > 0),
+        "symmetry_induced": rest & share_incoming(prob.net, theta),
     }
     if single:
-        verdicts = {name: rows[0] for name, rows in verdicts.items()}
+        fields = {name: rows[0] for name, rows in fields.items()}
         evidence = {name: rows[0] for name, rows in evidence.items()}
-    return Verdicts(**verdicts, evidence=evidence, notes=notes)
+    return Verdicts(**fields, evidence=evidence, notes=notes)
 
 
 def _check(prob: Problem, polished: Polished, flow: Flow | None) -> bool:
@@ -204,76 +196,29 @@ def _check(prob: Problem, polished: Polished, flow: Flow | None) -> bool:
     return polished.theta.ndim == 1
 
 
-def _is_limit(
-    polished: Polished, flow: Flow | None, displacement: Floats, size: Floats, negative: Ints
-) -> Bools:
+def _batch(single: _Result) -> _Result:
+    """Return a single result as a batch of one."""
+    rows = {
+        field.name: value[None]
+        for field in dataclasses.fields(single)
+        if isinstance(value := getattr(single, field.name), np.ndarray | np.generic)
+    }
+    return dataclasses.replace(single, **rows)
+
+
+def _is_limit(points: Polished, flows: Flow | None) -> Bools:
     """Whether the polished point is where the flow goes."""
-    if flow is None:
-        return np.ones(len(size), dtype=np.bool_)
-    near = displacement <= _SAME_POINT * size
-    ended = np.atleast_1d(flow.status) == Status.CONVERGED
+    if flows is None:
+        return np.ones(len(points.theta), dtype=np.bool_)
+    with np.errstate(invalid="ignore"):
+        size = 1.0 + np.linalg.norm(flows.theta, axis=1)
+        near = points.displacement <= _SAME_POINT * size
     # A flow stopped by gtol may still be passing a saddle.
-    still = np.atleast_1d(flow.gradient_norm) <= np.atleast_1d(flow.floor)
-    return ended & near & (still | (negative == 0))
+    still = (flows.gradient_norm <= flows.floor) | (points.inertia[:, 1] == 0)
+    return near & still & (flows.status == Status.CONVERGED)
 
 
 def _root_mean_square(prob: Problem, loss: Floats, theta: Floats) -> Floats:
     total = prob.data.total_weight
     per_sample = (loss - 0.5 * prob.l2 * (theta**2).sum(axis=1)) / (prob.scale * total)
     return np.sqrt(np.maximum(per_sample, 0.0))
-
-
-def _target_size(prob: Problem) -> float:
-    """Root mean square of the target on the dense grid, at least 1e-300."""
-    grid = generalization_problem(prob.net, prob.data, prob.teacher)
-    return max(float(np.sqrt(np.mean(grid.data.y**2))), 1e-300)
-
-
-def _perfect(
-    prob: Problem,
-    theta: Floats,
-    vanishes: Bools,
-    size: Floats,
-    branch: Ints,
-    expected: Ints,
-    evidence: dict[str, NDArray],
-    n_threads: int | None,
-) -> tuple[Bools, tuple[str, ...]]:
-    """Fill in branches and expected zeros of perfect points; return which are perfect."""
-    grid = generalization_problem(prob.net, prob.data, prob.teacher)
-    error = np.sqrt(grid.loss(theta, n_threads=n_threads))
-    evidence["generalization_error"] = error
-    evidence["branch_distance"] = np.full(len(theta), np.nan)
-    perfect = vanishes & (error <= _PERFECT * _target_size(prob))
-    family, why = _family(prob.net, prob.teacher)
-    if family is None:
-        return perfect, (why,) if why else ()
-    try:
-        place = family.locate(theta, _NEAR)
-    except ProblemError as refused:
-        return perfect, (str(refused),)
-    evidence["branch_distance"] = place.distance
-    perfect &= place.distance <= _NEAR * size
-    branch[perfect] = place.orbit[perfect]
-    known = perfect & (branch >= 0)
-    expected[known] = _zeros_on_branch(prob, family)[branch[known]]
-    return perfect, ()
-
-
-def _zeros_on_branch(prob: Problem, family: Branches) -> Ints:
-    """Return P - min(n, rank) for every orbit, -1 where the rank is not known in closed form.
-
-    At a generic point of a branch with r groups and deficient number l the Jacobian has rank
-    r + (r - l) D (theory.md, section 2), for separating inputs, one output, no constant group.
-    """
-    n, p, d = len(prob.data), prob.net.n_params, prob.net.neuron_inputs
-    zeros = []
-    for orbit in family.orbits():
-        b = orbit.representative
-        known = b.is_affine and prob.net.outputs == 1 and not prob.net.output_bias
-        zeros.append(p - min(n, b.r + (b.r - b.l) * d) if known and not _constant(b) else -1)
-    return np.array(zeros, dtype=np.int64)
-
-
-def _constant(branch: object) -> bool:
-    return bool(branch.shape.constant.size)

@@ -114,8 +114,9 @@ class Integrator {
     if constexpr (!Method::needs_hessian) refresh_cap(fresh);
     // h0 moves y by one per cent of its own size, or of the tolerance where that is larger
     // (Hairer, Norsett and Wanner, section II.4, first guess).
-    V size{}, speed{};
+    V size{}, speed{}, extent{};
     for (std::int64_t p = 0; p < size_; p += W) {
+      extent = max(abs(load<V>(y_.data() + p)), extent);
       const V weight = 1.0 / (atol_ + options_.rtol * abs(load<V>(y_.data() + p)));
       const V y = load<V>(y_.data() + p) * weight, g = load<V>(gradient_.data() + p) * weight;
       size = fma(y, y, size);
@@ -125,12 +126,13 @@ class Integrator {
     V first = 0.01 * sqrt(max(size, one) / max(speed, broadcast<V>(1e-200)));
     first = min(first, broadcast<V>(1e100));
     h_ = select<V>(fresh, first, h_);
+    extent_ = select<V>(fresh, extent, extent_);
     M ended{};
     for (int l = 0; l < W; ++l) {
       if (!fresh[l]) continue;
       ++gradients_[l];
       ++hessians_[l];
-      save(l, 0.0, 0.0);
+      save(l, 0.0, 0.0, 0.0);
       const double steepness = steepest(gradient_.data())[l];
       if (!std::isfinite(loss_.data()[l]) || !std::isfinite(steepness))
         ending_[l] = Status::nonfinite;
@@ -227,7 +229,7 @@ class Integrator {
     t_ = select<V>(accepted, select<V>(h < left, t_ + h, broadcast<V>(options_.t_max)), t_);
     if (options_.times > 0)
       for (int l = 0; l < W; ++l)
-        if (accepted[l] && run_[l] >= 0) save(l, t_old[l], h[l]);
+        if (accepted[l] && run_[l] >= 0) save(l, t_old[l], h[l], t_[l]);
     take_new(accepted, true);
     M due{}, stale{};
     for (int l = 0; l < W; ++l) {
@@ -256,12 +258,14 @@ class Integrator {
       Status status = Status::not_run;
       if (moved && slope[l] <= target[l]) status = Status::converged;
       else if (crossed[l]) status = Status::kink;
-      else if (moved && extent[l] >= options_.escape) status = Status::escaped;
+      else if (moved && extent[l] >= options_.escape && extent[l] > extent_[l])
+        status = Status::escaped;
       else if (moved && t_[l] >= options_.t_max) status = Status::time_limit;
       else if (!moved && !(t_[l] + h_next[l] > t_[l]))
         status = finite[l] ? Status::step_too_small : Status::nonfinite;
       else if (!moved && h_next[l] < 1e-290) status = Status::nonfinite;
       else if (steps_[l] + rejected_[l] >= options_.max_steps) status = Status::step_limit;
+      if (moved) extent_[l] = extent[l];
       if (status == Status::not_run) continue;
       ending_[l] = status;
       ended[l] = -1;
@@ -293,15 +297,16 @@ class Integrator {
     for (int l = 0; l < W; ++l) hessians_[l] += due[l] ? 1 : 0;
   }
 
-  /// Stores the asked times in (t, t + h] of lane l (and t = 0 before the first step).
-  void save(int l, double t, double h) noexcept {
-    for (; saved_[l] < options_.times && options_.save_at[saved_[l]] <= t + h; ++saved_[l]) {
+  /// Stores the asked times in (t, end] of lane l, a step of length h (0: the start alone).
+  void save(int l, double t, double h, double end) noexcept {
+    for (; saved_[l] < options_.times && options_.save_at[saved_[l]] <= end; ++saved_[l]) {
+      const double time = options_.save_at[saved_[l]];
       double* const out =
           output_.saved + (run_[l] * options_.times + saved_[l]) * parameters_;
-      const double x = h > 0.0 ? (options_.save_at[saved_[l]] - t) / h : 0.0;
+      const double* const node = h == 0.0 ? y_.data() : time == end ? y_new_.data() : nullptr;
       for (std::int64_t p = 0; p < parameters_; ++p)
-        out[p] = h > 0.0 ? method_.interpolate(y_.data(), y_new_.data(), p, l, x)
-                         : y_.data()[p * W + l];
+        out[p] = node ? node[p * W + l]
+                      : method_.interpolate(y_.data(), y_new_.data(), p, l, (time - t) / h);
     }
   }
 
@@ -336,7 +341,7 @@ class Integrator {
   Method method_;
   AlignedBuffer y_, y_new_, gradient_, gradient_new_, error_, residual_, hessian_, hessian_new_;
   AlignedBuffer loss_, loss_new_, pattern_, pattern_new_;
-  V t_{}, h_{}, atol_{}, grow_{}, floor_{}, loss_noise_{}, cap_{};
+  V t_{}, h_{}, atol_{}, grow_{}, floor_{}, loss_noise_{}, cap_{}, extent_{};
   std::int64_t run_[W], steps_[W]{}, rejected_[W]{}, gradients_[W]{}, hessians_[W]{}, saved_[W]{};
   Status ending_[W]{};
   std::int64_t live_ = 0, slots_ = 0, busy_ = 0;

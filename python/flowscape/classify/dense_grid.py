@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from flowscape.objective import Problem
 from flowscape.problem import Samples, Teacher, TwoLayer
 
-__all__ = ["dense_inputs", "generalization_problem"]
+__all__ = ["dense_inputs", "dense_problem"]
 
 Floats = NDArray[np.float64]
 
@@ -45,6 +45,13 @@ def dense_inputs(x: Floats, count: int = 256) -> Floats:
 
 
 @functools.lru_cache(maxsize=256)
-def generalization_problem(net: TwoLayer, data: Samples, teacher: Teacher) -> Problem:
-    """Return the mean square distance to the target on `dense_inputs`, as a problem."""
-    return Problem(net, Samples.of(teacher, dense_inputs(data.x)), loss="mean")
+def dense_problem(net: TwoLayer, data: Samples, teacher: Teacher | None) -> Problem:
+    """Return the mean square distance to the target on `dense_inputs`, as a problem.
+
+    Without a teacher the distance is to zero: the Jacobian does not mind.
+    """
+    x = dense_inputs(data.x)
+    if teacher is not None:
+        return Problem(net, Samples.of(teacher, x), loss="mean")
+    shape = (len(x),) if net.outputs == 1 else (len(x), net.outputs)
+    return Problem(net, Samples(x, np.zeros(shape)), loss="mean")

@@ -1,0 +1,107 @@
+"""Zeros of the loss told apart: on a branch of the target, or wrong off the samples."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flowscape.branches import Branch, Branches, branches
+from flowscape.classify.zeros import Zeros, independent_equations
+from flowscape.errors import ProblemError
+from flowscape.objective import Problem
+from flowscape.problem import Teacher, TwoLayer
+from flowscape.status import Kind
+
+__all__ = ["judge_zeros"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+# A perfect point lies at most this far from the closure of a branch.
+_NEAR = 1e-3
+# At a regular zero the function is wrong if it misses the target by this many error bounds.
+_WRONG = 10.0
+# At a zero that is not regular, on a branch that is separated, the function may differ from the
+# target by this part of the target's size: what is left of the distance to the branch.
+_CLOSE = 1e-8
+
+
+@functools.lru_cache(maxsize=64)
+def _family(net: TwoLayer, teacher: Teacher) -> tuple[Branches | None, bool, str]:
+    """Return the branches, if known; whether nothing recovers; and why."""
+    try:
+        family = branches(net, teacher)
+    except ProblemError as error:
+        return None, False, str(error)
+    return (None, True, family.message) if family.message else (family, False, "")
+
+
+def judge_zeros(
+    prob: Problem,
+    grid: Problem,
+    theta: Floats,
+    zeros: Zeros,
+    vanishes: Bools,
+    kind: NDArray[np.int8],
+    branch: Ints,
+    expected: Ints,
+    evidence: dict[str, NDArray],
+) -> tuple[str, ...]:
+    """Fill in kind, branch and expected zeros of the points in `vanishes`; return notes.
+
+    At a regular zero the function of the true zero is known to within ``zeros.error_bound``:
+    PERFECT within it, IMPERFECT beyond ten times it. At another zero a point is PERFECT only near
+    a branch that the sample size separates from the imperfect zeros (Local Recovery, Lemma 4.2:
+    n >= codim), and never IMPERFECT.
+    """
+    error = np.sqrt(grid.loss(theta))
+    evidence["generalization_error"] = error
+    distance = np.full(len(theta), np.nan)
+    evidence["branch_distance"] = distance
+    regular = vanishes & zeros.regular
+    perfect = regular & (error <= zeros.error_bound)
+    kind[regular & (error > _WRONG * zeros.error_bound)] = Kind.IMPERFECT
+    family, hopeless, why = _family(prob.net, prob.teacher)
+    place = None
+    if family is not None:
+        try:
+            place = family.locate(theta, _NEAR)
+        except ProblemError as refused:
+            why = str(refused)
+    if place is None or family is None:
+        if not hopeless:
+            kind[perfect] = Kind.PERFECT
+        return (why,)
+    distance[:] = place.distance
+    near = place.distance <= _NEAR
+    size = max(float(np.sqrt(np.mean(grid.data.y**2))), 1e-300)
+    needed = np.array([orbit.representative.separation_size for orbit in family.orbits()])
+    most = np.where(place.distances <= _NEAR, needed, 0).max(axis=1)
+    separated = independent_equations(prob) >= most
+    perfect |= vanishes & ~zeros.regular & separated & (error <= _CLOSE * size)
+    perfect &= near
+    kind[perfect] = Kind.PERFECT
+    branch[perfect] = place.orbit[perfect]
+    known = perfect & ~zeros.regular & (branch >= 0)
+    expected[known] = _zeros_on_branches(prob, family)[branch[known]]
+    return ()
+
+
+def _zeros_on_branches(prob: Problem, family: Branches) -> Ints:
+    """Return P - min(n, rank) for every orbit, -1 where the rank is not known in closed form.
+
+    At a generic point of a branch with r groups and deficient number l the Jacobian has rank
+    r + (r - l) D for separating inputs (docs/theory.md); one output, no constant group.
+    """
+    n, p, d = independent_equations(prob), prob.net.n_params, prob.net.neuron_inputs
+
+    def zeros(b: Branch) -> int:
+        known = b.is_affine and prob.net.outputs == 1 and not prob.net.output_bias
+        if not known or b.shape.constant.size > 0:
+            return -1
+        return p - min(n, b.r + (b.r - b.l) * d)
+
+    return np.array([zeros(orbit.representative) for orbit in family.orbits()], dtype=np.int64)
