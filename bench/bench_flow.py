@@ -11,9 +11,7 @@ def _starts() -> np.ndarray:
 
 def test_w5_rosenbrock(benchmark, example_one):
     """Until |gradient| < 1e-10 or t = 1e6 at rtol 1e-6, atol 1e-9."""
-    flow = benchmark(
-        fs.gradient_flow, example_one, _starts(), gtol=1e-10, t_max=1e6, n_threads=1
-    )
+    flow = benchmark(fs.gradient_flow, example_one, _starts(), gtol=1e-10, t_max=1e6, n_threads=1)
     assert np.count_nonzero(flow.success) == 781  # a property of the problem
     benchmark.extra_info |= {
         "steps_per_flow": float(flow.nstep.mean()),
