@@ -136,24 +136,19 @@ def test_loose_tolerance_stays_on_the_slow_manifold(rtol):
     assert (error <= 30.0 * rtol * np.linalg.norm(reference.thetas, axis=1)).all(), error
 
 
-@pytest.mark.parametrize(
-    "rtol",
-    [
-        pytest.param(
-            rtol,
-            marks=pytest.mark.xfail(
-                reason="error control leaves stiff components at the tolerance: the gradient "
-                "stays above gtol long after the flow on the slow manifold has passed it"
-            ),
-        )
-        for rtol in (1e-4, 1e-5)
-    ]
-    + [1e-7],
-)
-def test_gtol_is_reached_when_the_flow_reaches_it(rtol):
+@pytest.mark.parametrize(("rtol", "late"), [(1e-4, 2.0), (1e-5, 1.25), (1e-6, 1.25), (1e-7, 1.25)])
+def test_gtol_is_reached_when_the_flow_reaches_it(rtol, late):
+    """What a Rosenbrock step does with its residual (docs/decisions/0006).
+
+    Error control leaves stiff components at the tolerance, where they hide the small gradient of
+    the slow flow. Without the correction the ratio of times is 56 at 1e-4 and 3.1 at 1e-5.
+    """
     prob, start = w6(2000)
     flow = gradient_flow(prob, start, rtol=rtol, atol=1e-3 * rtol, gtol=1e-9)
     reference = gradient_flow(prob, start, rtol=1e-8, atol=1e-11, gtol=1e-9)
-    assert flow.t == pytest.approx(reference.t, rel=0.25)
-    error = np.linalg.norm(flow.theta - reference.theta)
-    assert error <= 100.0 * rtol * np.linalg.norm(reference.theta)
+    assert 1.0 / late <= flow.t / reference.t <= late
+    there = gradient_flow(
+        prob, start, rtol=1e-8, atol=1e-11, t_max=float(flow.t), save_at=[float(flow.t)]
+    )
+    error = np.linalg.norm(flow.theta - there.thetas[0])
+    assert error <= 30.0 * rtol * np.linalg.norm(there.thetas[0])

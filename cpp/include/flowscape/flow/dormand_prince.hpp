@@ -40,6 +40,7 @@ class DormandPrinceStep {
   static constexpr int order = 5;
   static constexpr bool needs_hessian = false;
   static constexpr double kReach = 3.0;
+  static constexpr bool corrects = false;  ///< moves the new point by its own residual
   using V = Vec<W>;
 
   explicit DormandPrinceStep(std::int64_t parameters)
@@ -69,16 +70,13 @@ class DormandPrinceStep {
     return Mask<W>{};
   }
 
-  /// Loss and gradient at the new point: the last stage has them.
-  void evaluate_new(Evaluator<Layout>&, const double*, double* loss, double* gradient,
-                    double*) noexcept {
+  /// Loss and gradient at the new point: the last stage has them. Nothing is corrected.
+  void evaluate_new(Evaluator<Layout>&, const double*, double*, double* loss, double* gradient,
+                    double*, double*) noexcept {
     const std::int64_t size = parameters_ * W;
     store(loss, load<V>(scratch_loss_.data()));
     std::copy_n(gradients_.data() + (DormandPrince::stages - 1) * size, size, gradient);
   }
-
-  /// An explicit step has no algebraic residual to check.
-  bool residual(const double*, const double*, const double*, double*) noexcept { return false; }
 
   double interpolate(const double* y, const double* y_new, std::int64_t p, int l,
                      double x) const noexcept {

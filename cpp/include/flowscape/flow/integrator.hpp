@@ -41,7 +41,7 @@ class Integrator {
         parameters_(evaluator.parameters()), size_(parameters_ * W),
         triangle_(triangle(parameters_) * W), method_(parameters_),
         y_(size_), y_new_(size_), gradient_(size_), gradient_new_(size_), error_(size_),
-        residual_(size_), hessian_(triangle_), hessian_new_(triangle_), loss_(W), loss_new_(W),
+        correction_(size_), hessian_(triangle_), hessian_new_(triangle_), loss_(W), loss_new_(W),
         pattern_(evaluator.pattern_size()), pattern_new_(evaluator.pattern_size()) {}
 
   /// Takes runs from the queue until it is empty and every lane is idle.
@@ -166,26 +166,25 @@ class Integrator {
     const M refused =
         method_.attempt(evaluator_, y_.data(), gradient_.data(), hessian_.data(), h,
                         y_new_.data(), error_.data());
-    method_.evaluate_new(evaluator_, y_new_.data(), loss_new_.data(), gradient_new_.data(),
-                         hessian_new_.data());
-    const bool checks = method_.residual(y_.data(), y_new_.data(), gradient_new_.data(),
-                                         residual_.data());
-    V error{}, residual{}, extent{};
+    method_.evaluate_new(evaluator_, y_.data(), y_new_.data(), loss_new_.data(),
+                         gradient_new_.data(), hessian_new_.data(), correction_.data());
+    constexpr bool checks = Method::corrects;
+    V error{}, correction{}, extent{};
     for (std::int64_t p = 0; p < size_; p += W) {
       const V y = load<V>(y_.data() + p), y_new = load<V>(y_new_.data() + p);
       const V weight = 1.0 / (atol_ + options_.rtol * max(abs(y), abs(y_new)));
       const V e = load<V>(error_.data() + p) * weight;
       error = fma(e, e, error);
       if (checks) {
-        const V r = load<V>(residual_.data() + p) * weight;
-        residual = fma(r, r, residual);
+        const V c = load<V>(correction_.data() + p) * weight;
+        correction = fma(c, c, correction);
       }
       extent = max(abs(y_new), extent);
     }
     const V slope = steepest(gradient_new_.data());
     const double mean = 1.0 / static_cast<double>(parameters_);
     V error2 = error * mean;
-    if (checks) error2 = max(residual * mean, error2);  // docs/decisions/0006
+    if (checks) error2 = max(correction * mean, error2);  // docs/decisions/0006
     const V loss = load<V>(loss_.data()), loss_new = load<V>(loss_new_.data());
     // Neither test is true for a NaN.
     const M finite = (abs(loss_new) <= std::numeric_limits<double>::max()) &
@@ -339,7 +338,7 @@ class Integrator {
   FlowQueue& queue_;
   std::int64_t parameters_, size_, triangle_;
   Method method_;
-  AlignedBuffer y_, y_new_, gradient_, gradient_new_, error_, residual_, hessian_, hessian_new_;
+  AlignedBuffer y_, y_new_, gradient_, gradient_new_, error_, correction_, hessian_, hessian_new_;
   AlignedBuffer loss_, loss_new_, pattern_, pattern_new_;
   V t_{}, h_{}, atol_{}, grow_{}, floor_{}, loss_noise_{}, cap_{}, extent_{};
   std::int64_t run_[W], steps_[W]{}, rejected_[W]{}, gradients_[W]{}, hessians_[W]{}, saved_[W]{};

@@ -47,6 +47,7 @@ class RosenbrockStep {
   static constexpr int W = Layout::networks;
   static constexpr int order = 4;
   static constexpr bool needs_hessian = true;
+  static constexpr bool corrects = true;  ///< moves the new point by its own residual
   using V = Vec<W>;
 
   explicit RosenbrockStep(std::int64_t parameters)
@@ -90,28 +91,35 @@ class RosenbrockStep {
     return failed;
   }
 
-  /// Loss and all derivatives at the new point.
-  void evaluate_new(Evaluator<Layout>& evaluator, const double* y_new, double* loss,
-                    double* gradient, double* hessian) noexcept {
-    evaluator.evaluate(2, y_new, loss, gradient, hessian);
-  }
-
-  /// Residual of the step: (H + I/(gamma h))^{-1} (F(y_new) - p'(t+h)) with p the continuous
-  /// extension. On the slow manifold it is of the order of the error estimate. A step that left
-  /// the manifold by e in a stiff direction has residual -e, which the error estimate misses.
-  bool residual(const double* y, const double* y_new, const double* gradient_new,
-                double* out) noexcept {
+  /// Loss and all derivatives at the new point, after its residual has been taken out.
+  ///
+  /// residual = (H + I/(gamma h))^{-1} (F(y_new) - p'(t+h)) with p the continuous extension: a
+  /// point off the slow manifold by e in a stiff direction has residual -e. Its stiff part,
+  /// (H + I/(gamma h))^{-1} H residual, is one Newton step back; in the other directions it is
+  /// smaller by gamma h H, below the order of the method.
+  void evaluate_new(Evaluator<Layout>& evaluator, const double* y, double* y_new, double* loss,
+                    double* gradient, double* hessian, double* correction) noexcept {
     const std::int64_t size = parameters_ * W;
-    const V inverse_h = 1.0 / h_;
+    evaluator.evaluate(1, y_new, loss, gradient, nullptr);
+    double* const residual = work_.data();
+    const V inverse_h = 1.0 / h_, inverse_gh = (1.0 / Rodas4::gamma) * inverse_h;
     for (std::int64_t p = 0; p < size; p += W) {
       V curve{};
       for (int j = 0; j < 5; ++j)
         curve = fma(broadcast<V>(Rodas4::dense[0][j] + Rodas4::dense[1][j]), stage(j, p), curve);
       const V slope = (load<V>(y_new + p) - load<V>(y + p) - curve) * inverse_h;
-      store(out + p, -load<V>(gradient_new + p) - slope);
+      store(residual + p, -load<V>(gradient + p) - slope);
     }
-    solver_.solve(out);
-    return true;
+    solver_.solve(residual);
+    for (std::int64_t p = 0; p < size; p += W)
+      store(correction + p, load<V>(residual + p) * inverse_gh);
+    solver_.solve(correction);
+    for (std::int64_t p = 0; p < size; p += W) {
+      const V c = load<V>(residual + p) - load<V>(correction + p);
+      store(correction + p, c);
+      store(y_new + p, load<V>(y_new + p) + c);
+    }
+    evaluator.evaluate(2, y_new, loss, gradient, hessian);
   }
 
   /// Component p of lane l at fraction x of the last step.
@@ -126,7 +134,7 @@ class RosenbrockStep {
     return (1.0 - x) * y[p * W + l] + x * (y_new[p * W + l] + (1.0 - x) * (e + x * f));
   }
 
-  static constexpr std::int64_t gradients_per_step = 5;
+  static constexpr std::int64_t gradients_per_step = 6;
 
  private:
   FLOWSCAPE_INLINE V stage(int j, std::int64_t p) const noexcept {
