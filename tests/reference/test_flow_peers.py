@@ -136,7 +136,7 @@ def test_loose_tolerance_stays_on_the_slow_manifold(rtol):
     assert (error <= 30.0 * rtol * np.linalg.norm(reference.thetas, axis=1)).all(), error
 
 
-@pytest.mark.parametrize(("rtol", "late"), [(1e-4, 2.0), (1e-5, 1.25), (1e-6, 1.25), (1e-7, 1.25)])
+@pytest.mark.parametrize(("rtol", "late"), [(1e-4, 4.0), (1e-5, 1.25), (1e-6, 1.25), (1e-7, 1.25)])
 def test_gtol_is_reached_when_the_flow_reaches_it(rtol, late):
     """What a Rosenbrock step does with its residual (docs/decisions/0006).
 
