@@ -86,7 +86,7 @@ def polish(
 
     Damped Newton on :math:`\nabla L = 0`, to critical points of any index, with steps of minimum
     norm where the Hessian is singular. A point whose residual is already tiny is finished by
-    Gauss-Newton on the residual: a zero of the residual where the Hessian is degenerate is
+    Levenberg-Marquardt on the residual: a zero of the residual where the Hessian is degenerate is
     flat for L, and the gradient is noise long before the residual is.
 
     Parameters

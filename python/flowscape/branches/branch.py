@@ -238,7 +238,7 @@ class Branch:
         -----
         Both sets of equations are stacked. Their entries are 0, +-1 and sigma(0), so the
         singular values are either round-off or far from it; that gap is checked. Against the
-        closed form of ``docs/theory.md`` in ``test_intersection.py``.
+        closed form of ``docs/theory.md`` in ``test_branch.py``.
         """
         if other.setting != self.setting or other.target is not self.target:
             raise ProblemError("other belongs to another family; take both from one `branches`")

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flowscape.branches import Branch, Branches, branches
-from flowscape.classify.zeros import Zeros, independent_equations
+from flowscape.classify.zeros import Zeros, different_samples
 from flowscape.errors import ProblemError
 from flowscape.objective import Problem
 from flowscape.problem import Teacher, TwoLayer
@@ -49,6 +49,7 @@ def judge_zeros(
     branch: Ints,
     expected: Ints,
     evidence: dict[str, NDArray],
+    n_threads: int | None,
 ) -> tuple[str, ...]:
     """Fill in kind, branch and expected zeros of the points in `vanishes`; return notes.
 
@@ -57,7 +58,7 @@ def judge_zeros(
     a branch that the sample size separates from the imperfect zeros (Local Recovery, Lemma 4.2:
     n >= codim), and never IMPERFECT.
     """
-    error = np.sqrt(grid.loss(theta))
+    error = np.sqrt(grid.loss(theta, n_threads=n_threads))
     evidence["generalization_error"] = error
     distance = np.full(len(theta), np.nan)
     evidence["branch_distance"] = distance
@@ -80,7 +81,7 @@ def judge_zeros(
     size = max(float(np.sqrt(np.mean(grid.data.y**2))), 1e-300)
     needed = np.array([orbit.representative.separation_size for orbit in family.orbits()])
     most = np.where(place.distances <= _NEAR, needed, 0).max(axis=1)
-    separated = independent_equations(prob) >= most
+    separated = different_samples(prob) >= most
     perfect |= vanishes & ~zeros.regular & separated & (error <= _CLOSE * size)
     perfect &= near
     kind[perfect] = Kind.PERFECT
@@ -96,7 +97,7 @@ def _zeros_on_branches(prob: Problem, family: Branches) -> Ints:
     At a generic point of a branch with r groups and deficient number l the Jacobian has rank
     r + (r - l) D for separating inputs (docs/theory.md); one output, no constant group.
     """
-    n, p, d = independent_equations(prob), prob.net.n_params, prob.net.neuron_inputs
+    n, p, d = different_samples(prob), prob.net.n_params, prob.net.neuron_inputs
 
     def zeros(b: Branch) -> int:
         known = b.is_affine and prob.net.outputs == 1 and not prob.net.output_bias

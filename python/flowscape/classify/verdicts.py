@@ -112,7 +112,7 @@ def classify(
 
     Notes
     -----
-    The rules stand in ``docs/verdicts.md``; the bounds they use are the constants above.
+    The rules and their constants stand in ``docs/verdicts.md``.
     A wrong verdict is a defect; UNRESOLVED is not.
     """
     single = _check(prob, polished, flow)
@@ -134,7 +134,7 @@ def classify(
     resolved = finite & (points.status == Status.CONVERGED) & ~on_kink(prob, theta)
     resolved &= _is_limit(points, flows)
     # l2 moves minima off the zeros of the residual: then a zero loss has no meaning
-    vanishes = resolved & (evidence["loss_over_zero"] <= 1.0) & (prob.l2 == 0.0)
+    vanishes = resolved & (points.loss <= points.zero_loss) & (prob.l2 == 0.0)
 
     kind = np.full(len(theta), Kind.UNRESOLVED, dtype=np.int8)
     branch = np.full(len(theta), -1, dtype=np.int64)
@@ -146,7 +146,9 @@ def classify(
     if prob.teacher is None:
         kind[vanishes & zeros.determined] = Kind.ZERO_LOSS
     else:
-        notes = judge_zeros(prob, grid, theta, zeros, vanishes, kind, branch, expected, evidence)
+        notes = judge_zeros(
+            prob, grid, theta, zeros, vanishes, kind, branch, expected, evidence, n_threads
+        )
 
     rest = resolved & ~vanishes
     if rest.any():

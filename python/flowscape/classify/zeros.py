@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from flowscape.objective import Problem
 from flowscape.polish import Polished
 
-__all__ = ["Zeros", "examine_zeros", "independent_equations"]
+__all__ = ["Zeros", "different_samples", "examine_zeros"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -47,10 +47,10 @@ class Zeros:
     determined: Bools
 
 
-def independent_equations(prob: Problem) -> int:
-    """Return the number of equations of a zero: outputs times different inputs of weight > 0."""
+def different_samples(prob: Problem) -> int:
+    """Return the number of different inputs of weight > 0: each gives one equation per output."""
     x = prob.data.x if prob.data.weights is None else prob.data.x[prob.data.weights > 0.0]
-    return len(np.unique(x, axis=0)) * prob.net.outputs
+    return len(np.unique(x, axis=0))
 
 
 def examine_zeros(
@@ -76,7 +76,7 @@ def examine_zeros(
     values, vectors = np.linalg.eigh(prob.hessian(theta, n_threads=n_threads))
     placed = _PLACED * np.sqrt(2.0 * zero_loss * values[:, -1])
     seen = values >= np.maximum(_CLEAR * polished.zero_bound[rows], placed)[:, None]
-    regular[rows] = seen.sum(axis=1) == independent_equations(prob)
+    regular[rows] = seen.sum(axis=1) == different_samples(prob) * prob.net.outputs
     spread = _spread(prob, grid, theta, vectors, n_threads)
     with np.errstate(divide="ignore", invalid="ignore"):
         reach = np.where(seen, np.sqrt(spread / values), 0.0).sum(axis=1)
@@ -90,7 +90,7 @@ def examine_zeros(
 def _spread(
     prob: Problem, grid: Problem, theta: Floats, vectors: Floats, n_threads: int | None
 ) -> Floats:
-    """Return |J_grid v|^2 / N for each eigenvector v: (B, P)."""
+    """Return |J_grid v|^2 for each eigenvector v, averaged over the grid's inputs: (B, P)."""
     if prob.teacher is not None:
         # half of the mean loss's Hessian, up to the residual on the grid
         hessian = grid.hessian(theta, n_threads=n_threads)
@@ -100,5 +100,5 @@ def _spread(
         part = slice(start, start + _CHUNK)
         jacobian = grid.jacobian(theta[part], n_threads=n_threads)
         rows = jacobian.reshape(len(jacobian), -1, theta.shape[1])
-        spread[part] = np.mean((rows @ vectors[part]) ** 2, axis=1)
+        spread[part] = prob.net.outputs * np.mean((rows @ vectors[part]) ** 2, axis=1)
     return spread

@@ -96,7 +96,7 @@ class RosenbrockStep {
   /// residual = (H + I/(gamma h))^{-1} (F(y_new) - p'(t+h)) with p the continuous extension: a
   /// point off the slow manifold by e in a stiff direction has residual -e. Its stiff part,
   /// (H + I/(gamma h))^{-1} H residual, is one Newton step back; in the other directions it is
-  /// smaller by gamma h H, below the order of the method.
+  /// smaller by gamma h H, no larger than the local error of the method.
   void evaluate_new(Evaluator<Layout>& evaluator, const double* y, double* y_new, double* loss,
                     double* gradient, double* hessian, double* correction) noexcept {
     const std::int64_t size = parameters_ * W;

@@ -30,7 +30,7 @@ struct PolishOutput {
 
 /// Damped Newton on grad L = 0, towards critical points of any index: minimum-norm steps, with
 /// eigenvalues of the Hessian within its rounding error left out. A point whose residual is
-/// already tiny is finished by Gauss-Newton on the residual, which reaches zeros that are
+/// already tiny is finished by Levenberg-Marquardt on the residual, which reaches zeros that are
 /// degenerate for L (there the gradient vanishes to third order and is noise long before r is).
 void polish(const Objective& objective, const PolishOptions& options, std::int64_t batch,
             const double* theta, const PolishOutput& output, int n_threads,
