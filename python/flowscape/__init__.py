@@ -5,8 +5,9 @@ Which parameters reproduce the target exactly (`branches`), where thousands of g
 command (`recover`). Start with docs/tour.md.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+import importlib as _importlib
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
 
 from flowscape.branches import Branch, Branches, branches, count_branches, matching
 from flowscape.classify import Verdicts, classify
@@ -24,7 +25,7 @@ from flowscape.polish import Polished, polish
 from flowscape.problem import Activation, Samples, Teacher, Term, TwoLayer, activation
 from flowscape.status import Kind, Status
 
-if TYPE_CHECKING:
+if _TYPE_CHECKING:
     from flowscape.sweep import RecoverResult, Study, load, recover
 
 __version__ = "0.1.0"
@@ -66,8 +67,12 @@ __all__ = [
 _SWEEP = ("RecoverResult", "Study", "load", "recover")
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> _Any:
     """Import the sweep layer when it is first used."""
     if name in _SWEEP:
-        return getattr(importlib.import_module("flowscape.sweep"), name)
+        return getattr(_importlib.import_module("flowscape.sweep"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -336,8 +336,11 @@ def test_escape_is_at_infinity():
     flow = gradient_flow(prob, np.random.default_rng(5).normal(size=(4, 6)))
     points = polish(prob, flow.theta)
     assert (classify(prob, points, flow).kind == Kind.PERFECT).all()
-    escaped = dataclasses.replace(flow, status=np.full(4, Status.ESCAPED, dtype=np.int8))
-    assert (classify(prob, points, escaped).kind == Kind.AT_INFINITY).all()
+    status = np.full(4, Status.ESCAPED, dtype=np.int8)
+    near = dataclasses.replace(flow, status=status)
+    assert (classify(prob, points, near).kind == Kind.UNRESOLVED).all()
+    far = dataclasses.replace(flow, status=status, theta=1e8 * flow.theta)
+    assert (classify(prob, points, far).kind == Kind.AT_INFINITY).all()
 
 
 @pytest.mark.parametrize("n", [3, 4, 6])
@@ -388,3 +391,82 @@ def test_misuse():
         classify(to_target(1, 6), points)
     with pytest.raises(ValueError, match="polished="):
         classify(prob, np.zeros((3, 6)))
+
+
+# --- where no branches are enumerated ------------------------------------------------------------
+
+
+def unknown(activation, width, theta):
+    return Teacher(network(width, activation=activation), theta)
+
+
+def test_a_function_that_differs_far_away_is_not_perfect():
+    """One gauss neuron more at x = 100, which neither the samples nor the dense grid see."""
+    teacher = unknown("gauss", 1, [1.0, 1.0, 0.5])
+    samples = Samples.of(teacher, [-1.0, 0.3, 1.0])
+    prob = Problem(network(2, activation="gauss"), samples, loss="half_sum", teacher=teacher)
+    _, verdict = follow(prob, np.array([1.1, 0.9, 0.4, 1.0, 1.0, -100.0]))
+    assert verdict.evidence["generalization_error"] < 1e-12
+    assert verdict.kind == Kind.UNRESOLVED
+
+
+def test_relu_beyond_the_samples_is_not_perfect():
+    teacher = unknown("relu", 1, [1.0, 1.0, 1.0])
+    samples = Samples.of(teacher, [0.0, 2.0])
+    prob = Problem(network(2, activation="relu"), samples, loss="half_sum", teacher=teacher)
+    _, verdict = follow(prob, np.array([0.6, 0.9, 4.0, 0.7, 1.0, 5.0]))
+    assert verdict.kind != Kind.PERFECT
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "softplus", "gauss", "gelu"])
+def test_the_target_neuron_by_neuron_is_perfect(activation):
+    teacher = unknown(activation, 1, [1.2, 0.8, 0.3])
+    samples = Samples.of(teacher, np.linspace(-2, 2, 20))
+    prob = Problem(network(1, activation=activation), samples, teacher=teacher)
+    verdict = judge(prob, [1.2 + 1e-3, 0.8, 0.3])
+    assert verdict.kind == Kind.PERFECT
+
+
+SHIFTED = [{"name": "softplus"}, {"name": "const", "c": -np.log(2)}]
+CURVED = [{"name": "exp"}, {"name": "polynomial", "coefficients": [-1.0, -1.0]}]
+
+
+@pytest.mark.parametrize(("activation", "spread"), [(SHIFTED, 0.03), (CURVED, 0.1)])
+def test_terms_that_cancel_leave_no_minimum_above_zero(activation, spread):
+    """The rounding of the terms, not of their small sum, is the noise of the loss."""
+    net = network(1, bias=False, activation=activation)
+    teacher = Teacher(net, np.ones(2))
+    x = spread * np.random.default_rng(0).normal(size=50)
+    prob = Problem(net, Samples.of(teacher, x), loss="half_sum", teacher=teacher)
+    start = 1.0 + 0.2 * np.random.default_rng(1).normal(size=(50, 2))
+    _, verdicts = follow(prob, start)
+    assert set(verdicts.kind) <= {Kind.PERFECT, Kind.UNRESOLVED}
+    assert (prob.loss(np.ones((1, 2))) <= prob.noise(np.ones((1, 2))).zero_loss).all()
+
+
+def test_mirrored_samples_of_an_odd_network_count_once():
+    """x and -x give the same equation: both halves give the same verdicts."""
+    teacher = Teacher(network(1, bias=False), np.array([1.0, 1.5]))
+    x = np.linspace(-2, 2, 8)
+    kinds = []
+    for inputs in (x, x[x > 0]):
+        wide = Problem(network(4, bias=False), Samples.of(teacher, inputs), teacher=teacher)
+        _, verdicts = follow(wide, 1e-3 * np.random.default_rng(2).normal(size=(30, 8)))
+        kinds.append(verdicts.kind)
+    assert (kinds[0] == Kind.PERFECT).sum() <= (kinds[1] == Kind.PERFECT).sum() + 1
+    assert (kinds[0] == Kind.IMPERFECT).any()
+
+
+def test_a_large_limit_in_small_units_is_not_at_infinity():
+    narrow = network(1, bias=False)
+    teacher = Teacher(narrow, np.array([1.0, 1e9]))
+    x = 1e-9 * np.array([-2, -4 / 3, -2 / 3, 2 / 3, 4 / 3])
+    prob = Problem(narrow, Samples.of(teacher, x), loss="half_sum", teacher=teacher)
+    _, verdict = follow(prob, np.array([0.5, 1.0]))
+    assert verdict.kind != Kind.AT_INFINITY
+
+
+def test_an_empty_batch_has_empty_verdicts():
+    prob = to_target(2, 6)
+    points = polish(prob, np.zeros((0, 6)))
+    assert classify(prob, points).kind.shape == (0,)

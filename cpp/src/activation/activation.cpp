@@ -115,6 +115,25 @@ void Activation::evaluate(int order, const double* z, double* f, double* f1, dou
   }
 }
 
+std::vector<Term> Activation::separate_terms() const {
+  std::vector<Term> parts;
+  if (plain_ && terms_.size() == 1 && terms_[0].sigma != Sigma::polynomial) return parts;
+  for (const Term& term : terms_) {
+    if (term.sigma != Sigma::polynomial) {
+      parts.push_back(term);
+      continue;
+    }
+    for (std::size_t power = 0; power < term.coefficients.size(); ++power) {
+      if (term.coefficients[power] == 0.0) continue;
+      Term monomial = term;
+      monomial.coefficients.assign(power + 1, 0.0);
+      monomial.coefficients[power] = term.coefficients[power];
+      parts.push_back(std::move(monomial));
+    }
+  }
+  return parts;
+}
+
 bool Activation::has_kink() const noexcept {
   return std::any_of(terms_.begin(), terms_.end(), [](const Term& term) {
     return term.sigma == Sigma::relu || term.sigma == Sigma::leaky_relu;

@@ -44,6 +44,9 @@ Evaluator<Layout>::Evaluator(const ProblemData& problem)
       std::max({layout_.size(2), 3 + shape.parameters(), shape.parameters()});
   moments_.resize(sums * kLanes);
   if (networks == 1) reduced_.resize(sums);
+  separate_ = problem.activation.separate_terms();
+  for (const Term& term : separate_) parts_.emplace_back(std::vector<Term>{term});
+  absolute_.resize(separate_.empty() ? 0 : 6 * grid);
 }
 
 template <class Layout>

@@ -23,7 +23,10 @@ from flowscape.errors import ProblemError, check_count
 from flowscape.problem.network import TwoLayer
 from flowscape.problem.teacher import Teacher
 
-__all__ = ["Branches", "Orbit", "branches"]
+__all__ = ["MOST_SETS", "Branches", "Orbit", "branches"]
+
+MOST_SETS: int = 10**9
+"""Largest number of branches that is searched or listed."""
 
 
 @dataclass(frozen=True)
@@ -176,7 +179,7 @@ class Branches(Sequence[Branch]):
             size += s.inputs + 1
         return size
 
-    def locate(self, theta: ArrayLike, tol: float, *, margin: float = 0.1) -> Location:
+    def locate(self, theta: ArrayLike, tol: float = 1e-6, *, margin: float = 0.1) -> Location:
         """Return the branch that each point is on.
 
         Parameters, result and errors as in `flowscape.branches.locate.locate`; in addition a
@@ -184,6 +187,11 @@ class Branches(Sequence[Branch]):
         """
         if self.message:
             raise ProblemError(f"there is no branch to locate on: {self.message}")
+        if self.count() > MOST_SETS:
+            raise ProblemError(
+                f"width={self.net.width} gives {self.count()} branches and must give at most "
+                f"{MOST_SETS} to search them; use `matching` for one network"
+            )
         family = Family(self.setting, self.target, self.shapes, self.ends)
         return locate(family, theta, tol, margin=margin)
 

@@ -6,6 +6,7 @@ Arrays: outgoing (B, g, O) and centred incoming (B, g, D) of the g neurons of th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from itertools import product
 
@@ -26,7 +27,8 @@ def add_up(values: Floats) -> Floats:
 
 def squared_norm(values: Floats) -> Floats:
     """Return the sum of squares (B,) over all axes but the first, as `add_up`."""
-    return add_up(values.reshape(len(values), -1) ** 2)
+    size = math.prod(values.shape[1:])
+    return add_up(values.reshape(len(values), size) ** 2)
 
 
 def project_labelled(

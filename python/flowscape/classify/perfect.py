@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flowscape.branches import Branch, Branches, branches
+from flowscape.classify.spelling import spells_target
 from flowscape.classify.zeros import Zeros, different_samples
 from flowscape.errors import ProblemError
 from flowscape.objective import Problem
@@ -26,7 +27,9 @@ _NEAR = 1e-3
 _WRONG = 10.0
 # At a zero that is not regular, on a branch that is separated, the function may differ from the
 # target by this part of the target's size: what is left of the distance to the branch.
-_CLOSE = 1e-8
+_CLOSE = 1e-10
+# Without enumerated branches: neurons that agree with the target's to this part are the target's.
+_SAME = 1e-5
 
 
 @functools.lru_cache(maxsize=64)
@@ -56,13 +59,15 @@ def judge_zeros(
     At a regular zero the function of the true zero is known to within ``zeros.error_bound``:
     PERFECT within it, IMPERFECT beyond ten times it. At another zero a point is PERFECT only near
     a branch that the sample size separates from the imperfect zeros (Local Recovery, Lemma 4.2:
-    n >= codim), and never IMPERFECT.
+    n >= codim), and never IMPERFECT. Where no branches are enumerated its neurons must in addition
+    be the target's, one by one.
     """
     error = np.sqrt(grid.loss(theta, n_threads=n_threads))
     evidence["generalization_error"] = error
     distance = np.full(len(theta), np.nan)
     evidence["branch_distance"] = distance
     regular = vanishes & zeros.regular
+    size = max(float(np.sqrt(np.mean(grid.data.y**2))), 1e-300)
     perfect = regular & (error <= zeros.error_bound)
     kind[regular & (error > _WRONG * zeros.error_bound)] = Kind.IMPERFECT
     family, hopeless, why = _family(prob.net, prob.teacher)
@@ -73,15 +78,21 @@ def judge_zeros(
         except ProblemError as refused:
             why = str(refused)
     if place is None or family is None:
+        # A grid can refute equality, not prove it: the neurons must be the target's as well.
+        perfect |= vanishes & zeros.isolated & (error <= _CLOSE * size)
         if not hopeless:
+            rows = np.flatnonzero(perfect)
+            perfect[rows] = [spells_target(prob, theta[row], _SAME) for row in rows]
             kind[perfect] = Kind.PERFECT
         return (why,)
     distance[:] = place.distance
     near = place.distance <= _NEAR
-    size = max(float(np.sqrt(np.mean(grid.data.y**2))), 1e-300)
     needed = np.array([orbit.representative.separation_size for orbit in family.orbits()])
     most = np.where(place.distances <= _NEAR, needed, 0).max(axis=1)
     separated = different_samples(prob) >= most
+    # Below the separation size only a point that is on the branch to within its own uncertainty.
+    on_branch = place.distance <= _WRONG * zeros.place_bound
+    perfect &= separated | on_branch
     perfect |= vanishes & ~zeros.regular & separated & (error <= _CLOSE * size)
     perfect &= near
     kind[perfect] = Kind.PERFECT

@@ -69,7 +69,7 @@ def share_incoming(net: TwoLayer, theta: Floats) -> Bools:
 
 
 def _candidates(prob: Problem, theta: Floats) -> Iterator[tuple[Bools, Floats]]:
-    """Yield directions (B, P) along which the function is constant, and for which points.
+    """Yield spaces of directions (B, P, k) that may keep the function, and for which points.
 
     Those of one point are linearly independent.
     """
@@ -78,13 +78,14 @@ def _candidates(prob: Problem, theta: Floats) -> Iterator[tuple[Bools, Floats]]:
     rows = np.arange(len(theta))
     step = net.outputs + net.neuron_inputs
     for k in range(net.width):
+        own = np.zeros((*theta.shape, net.outputs))
         for o in range(net.outputs):
-            direction = np.zeros_like(theta)
-            direction[:, k * step + o] = 1.0
-            yield silent[:, k], direction
-            direction = direction.copy()
-            direction[rows, first[:, k] * step + o] = -sign[:, k]
-            yield first[:, k] != k, direction
+            own[:, k * step + o, o] = 1.0
+        yield silent[:, k], own
+        moved = own.copy()
+        for o in range(net.outputs):
+            moved[rows, first[:, k] * step + o, o] = -sign[:, k]
+        yield first[:, k] != k, moved
     if symmetry(net.activation, net.bias).kind is SymmetryClass.HOMOGENEOUS:
         yield from _rescalings(net, theta, silent, first)
 
@@ -99,7 +100,8 @@ def _rescalings(
         own = slice(k * step, (k + 1) * step)
         direction[:, own] = theta[:, own]
         direction[:, k * step + net.outputs : (k + 1) * step] *= -1.0
-        yield (np.abs(direction).max(axis=1) > 0.0) & ~silent[:, k] & (first[:, k] == k), direction
+        applies = (np.abs(direction).max(axis=1) > 0.0) & ~silent[:, k] & (first[:, k] == k)
+        yield applies, direction[..., None]
 
 
 def known_zeros(prob: Problem, theta: Floats, hessian: Floats, zero_bound: Floats) -> Ints:
@@ -121,14 +123,19 @@ def known_zeros(prob: Problem, theta: Floats, hessian: Floats, zero_bound: Float
     if prob.l2 > 0.0:
         return count
     small = np.sqrt(zero_bound * np.abs(hessian).max(axis=(1, 2)))
-    for applies, direction in _candidates(prob, theta):
-        if not applies.any():
+    for applies, directions in _candidates(prob, theta):
+        rows = np.flatnonzero(applies)
+        if rows.size == 0:
             continue
-        length = np.linalg.norm(direction, axis=1)
-        unit = direction / np.where(length > 0.0, length, 1.0)[:, None]
-        image = np.einsum("bpq,bq->bp", hessian, unit)
-        along = np.abs(np.einsum("bp,bp->b", unit, image))
-        count += applies & (along <= zero_bound) & (np.linalg.norm(image, axis=1) <= small)
+        basis = directions[rows]
+        basis = basis / np.linalg.norm(basis, axis=1, keepdims=True)
+        image = hessian[rows] @ basis
+        # With several outputs the Hessian may let only some combination of them move.
+        squared, mix = np.linalg.eigh(np.swapaxes(image, 1, 2) @ image)
+        along = np.einsum("bki,bpk,bpl,bli->bi", mix, basis, image, mix)
+        is_zero = np.sqrt(np.maximum(squared, 0.0)) <= small[rows, None]
+        is_zero &= np.abs(along) <= zero_bound[rows, None]
+        count[rows] += is_zero.sum(axis=1)
     return count
 
 

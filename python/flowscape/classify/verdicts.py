@@ -30,10 +30,14 @@ _Result = TypeVar("_Result", Polished, Flow)
 # The polished point is the flow's limit only if it is at most this far away, relative to
 # 1 + |theta|.
 _SAME_POINT = 1e-2
-# A flow that grew beyond this has no finite limit; a smaller escape radius proves nothing.
+# A flow that grew beyond this, in units of the data, has no finite limit.
 _INFINITE = 1e6
+# A positive loss is at least this many times the loss of rounding errors.
+_POSITIVE = 1e6
 # A loss between zero and this many times the loss of rounding errors is a zero not yet reached.
 _NEARLY_ZERO = 1e22
+# All parameters within this: the origin, whose Hessian is known in closed form.
+_ORIGIN = 1e-100
 
 
 @dataclass(frozen=True)
@@ -150,7 +154,8 @@ def classify(
             prob, grid, theta, zeros, vanishes, kind, branch, expected, evidence, n_threads
         )
 
-    rest = resolved & ~vanishes
+    with np.errstate(invalid="ignore"):
+        rest = resolved & ~(points.loss <= _POSITIVE * points.zero_loss)
     if rest.any():
         hessian = prob.hessian(theta[rest], n_threads=n_threads)
         expected[rest] = known_zeros(prob, theta[rest], hessian, points.zero_bound[rest])
@@ -158,13 +163,14 @@ def classify(
     kind[rest & sure & (negative == 0)] = Kind.LOCAL_MINIMUM
     kind[rest & sure & (negative > 0)] = Kind.SADDLE
     if flows is None:
-        # A point that is given is judged by itself, whatever its unknown zeros. A flow may be
-        # creeping along them, still far from its limit.
-        kind[rest & points.certified & (negative > 0)] = Kind.SADDLE
-        away = evidence["loss_over_zero"] >= _NEARLY_ZERO
-        kind[rest & points.certified & ~sure & (negative == 0) & away] = Kind.DEGENERATE
-    elif prob.l2 == 0.0 and flows.escape >= _INFINITE:
-        kind[flows.status == Status.ESCAPED] = Kind.AT_INFINITY
+        # A point that is given is judged by itself. A flow may be creeping along zeros that
+        # nothing explains, still far from its limit.
+        away = rest & points.certified & (evidence["loss_over_zero"] >= _NEARLY_ZERO)
+        kind[away & ~sure] = Kind.DEGENERATE
+        origin = np.abs(theta).max(axis=1) <= _ORIGIN
+        kind[away & origin & (negative > 0)] = Kind.SADDLE
+    elif prob.l2 == 0.0:
+        kind[(flows.status == Status.ESCAPED) & _is_far(prob, flows.theta)] = Kind.AT_INFINITY
     evidence["expected_zero"] = expected
     fields = {
         "kind": kind,
@@ -218,6 +224,17 @@ def _is_limit(points: Polished, flows: Flow | None) -> Bools:
     # A flow stopped by gtol may still be passing a saddle.
     still = (flows.gradient_norm <= flows.floor) | (points.inertia[:, 1] == 0)
     return near & still & (flows.status == Status.CONVERGED)
+
+
+def _is_far(prob: Problem, theta: Floats) -> Bools:
+    """Whether a parameter is beyond `_INFINITE` in units of the data: (B,)."""
+    parts = prob.net.unpack(theta)
+    outgoing = np.abs(parts.a).max(axis=tuple(range(1, parts.a.ndim)), initial=0.0)
+    incoming = np.abs(parts.w).max(axis=(1, 2)) * np.abs(prob.data.x).max()
+    if parts.b is not None:
+        incoming = np.maximum(incoming, np.abs(parts.b).max(axis=1))
+    height = max(float(np.abs(prob.data.y).max()), 1.0)
+    return (outgoing >= _INFINITE * height) | (incoming >= _INFINITE)
 
 
 def _root_mean_square(prob: Problem, loss: Floats, theta: Floats) -> Floats:

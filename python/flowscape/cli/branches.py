@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--activation", metavar="NAME", help="name, or a list of terms as JSON (default: tanh)"
     )
-    parser.add_argument("--bias", action="store_true", help="the neurons have biases")
+    parser.add_argument("--bias", action="store_true", default=None, help="the neurons have biases")
 
 
 def run(args: argparse.Namespace) -> Answer:
@@ -58,7 +58,13 @@ def _from_study(args: argparse.Namespace) -> tuple[TwoLayer, Teacher]:
     from flowscape.sweep import Study
 
     study = Study.find(args.study)
-    options = ["width", "inputs", "activation", *(["teacher_width"] if study.teacher else [])]
+    options = [
+        "width",
+        "inputs",
+        "activation",
+        "bias",
+        *(["teacher_width"] if study.teacher else []),
+    ]
     for option in options:
         if getattr(args, option) is not None:
             raise OptionError(
@@ -88,7 +94,7 @@ def _from_options(args: argparse.Namespace) -> tuple[TwoLayer, Teacher]:
     shape: dict[str, Any] = {
         "inputs": args.inputs,
         "activation": _activation(args.activation or "tanh"),
-        "bias": args.bias,
+        "bias": bool(args.bias),
     }
     target = TwoLayer(width=args.teacher_width, **shape)
     return TwoLayer(width=args.width, **shape), _generic(target)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flowscape.branches import branches
+from flowscape.branches.family import MOST_SETS
 from flowscape.errors import ProblemError
 from flowscape.problem import Teacher, TwoLayer
 
@@ -61,6 +62,8 @@ def branch_rows(net: TwoLayer, teacher: Teacher | None) -> tuple[tuple[BranchRow
         return (), f"the branches are not enumerated: {error}"
     if family.message:
         return (), family.message
+    if family.count() > MOST_SETS:
+        return (), f"there are {family.count()} branches, too many to list"
     try:
         optimistic = family.optimistic_size
     except ProblemError:

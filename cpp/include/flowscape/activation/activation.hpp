@@ -77,6 +77,10 @@ class Activation {
   bool has_kink() const noexcept;
   const std::vector<Term>& terms() const noexcept { return terms_; }
 
+  /// The terms one by one, polynomials monomial by monomial; empty if the activation is a single
+  /// plain function. What a rounding-error bound needs of a sum whose terms may cancel.
+  std::vector<Term> separate_terms() const;
+
  private:
   std::vector<Term> terms_;
   std::vector<detail::PreparedTerm> prepared_;

@@ -259,7 +259,8 @@ class Integrator {
       else if (crossed[l]) status = Status::kink;
       else if (moved && extent[l] >= options_.escape && extent[l] > extent_[l])
         status = Status::escaped;
-      else if (moved && t_[l] >= options_.t_max) status = Status::time_limit;
+      else if (moved && t_[l] >= options_.t_max)
+        status = std::isfinite(t_[l]) ? Status::time_limit : Status::step_limit;
       else if (!moved && !(t_[l] + h_next[l] > t_[l]))
         status = finite[l] ? Status::step_too_small : Status::nonfinite;
       else if (!moved && h_next[l] < 1e-290) status = Status::nonfinite;

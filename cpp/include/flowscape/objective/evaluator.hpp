@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "flowscape/objective/kernels-inl.hpp"
 #include "flowscape/objective/layouts.hpp"
@@ -64,13 +65,17 @@ class Evaluator {
   void forward(int order, const double* theta, std::int64_t first, std::int64_t steps) noexcept;
   void assemble(int order, const double* theta, double* loss, double* gradient,
                 double* hessian) noexcept;
+  /// |h|, |s|, |q| summed over the separate terms, and the effect of rounding their arguments.
+  void absolute_terms(std::int64_t steps) noexcept;
   void reduce(const double* sums, std::int64_t count, double* out) const noexcept;
   template <class Body>
   void for_blocks(Body&& body) noexcept;
 
   const ProblemData& problem_;
   MomentLayout layout_;
-  AlignedBuffer storage_, moments_, reduced_;
+  AlignedBuffer storage_, moments_, reduced_, absolute_;
+  std::vector<Term> separate_;
+  std::vector<Activation> parts_;  ///< one for each separate term
   BlockScratch scratch_{};
 };
 
