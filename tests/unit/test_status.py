@@ -3,18 +3,13 @@
 import re
 from pathlib import Path
 
-import pytest
-
-import flowscape
 from flowscape import Kind, Status
 from flowscape.flow import _CORE_METHODS, METHODS
 
-OPTIONS = Path(flowscape.objective.__file__).parents[2] / "cpp/include/flowscape/flow/options.hpp"
+OPTIONS = Path(__file__).parents[2] / "cpp/include/flowscape/flow/options.hpp"
 
 
 def enumerators(name):
-    if not OPTIONS.is_file():
-        pytest.skip("an installed package has no cpp/")
     body = re.search(rf"enum class {name}\b[^{{]*{{([^}}]*)}}", OPTIONS.read_text("utf-8"))
     return {key: int(code) for key, code in re.findall(r"(\w+)\s*=\s*(\d+)", body.group(1))}
 

@@ -52,7 +52,7 @@ class RosenbrockStep {
 
   explicit RosenbrockStep(std::int64_t parameters)
       : parameters_(parameters), solver_(parameters),
-        stages_(Rodas4::stages * parameters * W), work_(3 * parameters * W), scratch_loss_(W) {}
+        stages_(Rodas4::stages * parameters * W), work_(parameters * W), scratch_loss_(W) {}
 
   /// From y with its gradient and Hessian: y_new and the local error estimate, all [P][W].
   /// Returns the lanes whose matrix was not positive definite: the step is too long for them.
