@@ -14,7 +14,7 @@ void run_all(const Objective& objective, const FlowOptions& options, const FlowO
   std::atomic<std::int64_t> slots{0}, busy{0};
   // One item per thread: the runs themselves are handed out by the queue.
   parallel_items(n_threads, n_threads, [&] {
-    return [&, lease = objective.lease<Layout>()](std::int64_t) {
+    return [&, lease = objective.lease<Layout>(2)](std::int64_t) {
       Integrator<Layout, Method> integrator(*lease, options, output, queue);
       integrator.run();
       slots += integrator.slots();

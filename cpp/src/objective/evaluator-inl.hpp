@@ -31,22 +31,32 @@ Evaluator<Layout>::Evaluator(const ProblemData& problem)
   const std::int64_t steps = std::min(Layout::block_steps(problem), Layout::steps(problem));
   const std::int64_t grid = shape.width * steps * kLanes;
   const std::int64_t rows = shape.outputs * steps * kLanes;
-  storage_.resize(6 * grid + 2 * rows + steps * kLanes);
+  storage_.resize((4 + 1 + shape.features()) * grid + 2 * rows + steps * kLanes);
   double* next = storage_.data();
   const auto take = [&next](std::int64_t size) {
     double* const here = next;
     next += size;
     return here;
   };
-  scratch_ = {take(grid), take(grid), take(grid),  take(grid),          take(grid),
-              take(grid), take(rows), take(rows), take(steps * kLanes)};
-  const std::int64_t sums =
-      std::max({layout_.size(2), 3 + shape.parameters(), shape.parameters()});
-  moments_.resize(sums * kLanes);
-  if (networks == 1) reduced_.resize(sums);
+  scratch_ = {take(grid), take(grid), take(grid), take(grid), take((1 + shape.features()) * grid),
+              take(rows), take(rows), take(steps * kLanes)};
+  for (int order = 0; order < 3 && networks > 1; ++order)
+    small_[order] = small_kernel(problem, order);
+  prepare(1);
   separate_ = problem.activation.separate_terms();
   for (const Term& term : separate_) parts_.emplace_back(std::vector<Term>{term});
   absolute_.resize(separate_.empty() ? 0 : 6 * grid);
+}
+
+template <class Layout>
+void Evaluator<Layout>::prepare(int order) {
+  // Also for the bounds of noise() and the product of hessian_vector().
+  const std::int64_t sums = std::max(layout_.size(order), 3 + parameters());
+  if (sums * kLanes > moments_.size()) {
+    moments_.resize(sums * kLanes);
+    if (networks == 1) reduced_.resize(sums);
+  }
+  if (order == 2 && places_.empty()) places_ = pair_places(problem_.shape);
 }
 
 template <class Layout>
@@ -78,76 +88,111 @@ void Evaluator<Layout>::reduce(const double* sums, std::int64_t count,
 template <class Layout>
 void Evaluator<Layout>::evaluate(int order, const double* theta, double* loss, double* gradient,
                                  double* hessian) noexcept {
-  const std::int64_t count = layout_.size(order);
-  double* const moments = moments_.data();
-  std::fill_n(moments, count * kLanes, 0.0);
-  for_blocks([&](std::int64_t first, std::int64_t steps) {
-    forward(order, theta, first, steps);
-    if (order == 2) weight_rows<Layout>(problem_, first, steps, scratch_);
+  if (small_[order] != nullptr) {
+    const std::int64_t samples = problem_.samples;
     with_features(problem_.shape.features(), [&]<int D>() {
-      add_neuron_moments<Layout, D>(problem_, theta, order, first, steps, scratch_, layout_,
-                                    moments);
-      if (order == 2)
-        add_pair_moments<Layout, D>(problem_, first, steps, scratch_, layout_, moments);
+      affine<Layout, D>(problem_, theta, 0, samples, scratch_.z);
     });
-  });
-  reduce(moments, count, reduced_.data());
-  assemble(order, theta, loss, gradient, hessian);
+    problem_.activation.evaluate(order, scratch_.z, scratch_.h, scratch_.s, scratch_.q,
+                                 problem_.shape.width * samples * kLanes);
+    small_[order](problem_, theta, {scratch_.h, scratch_.s, scratch_.q}, scratch_.residual, loss,
+                  gradient, hessian);
+  } else {
+    const std::int64_t count = layout_.size(order);
+    double* const moments = moments_.data();
+    std::fill_n(moments, count * kLanes, 0.0);
+    for_blocks([&](std::int64_t first, std::int64_t steps) {
+      forward(order, theta, first, steps);
+      if (order == 2) {
+        pair_rows<Layout>(problem_, first, steps, scratch_);
+        add_pair_products(problem_.shape, steps, scratch_.rows,
+                          moments + layout_.pairs() * kLanes);
+      }
+      with_features(problem_.shape.features(), [&]<int D>() {
+        add_neuron_moments<Layout, D>(problem_, theta, order, first, steps, scratch_, layout_,
+                                      moments);
+      });
+    });
+    reduce(moments, count, reduced_.data());
+    assemble(order, theta, loss, gradient, hessian);
+  }
+  if (problem_.l2 != 0.0) add_decay(order, theta, loss, gradient, hessian);
+}
+
+template <class Layout>
+void Evaluator<Layout>::add_decay(int order, const double* theta, double* loss, double* gradient,
+                                  double* hessian) const noexcept {
+  const std::int64_t P = parameters();
+  const V l2 = broadcast<V>(problem_.l2);
+  V norm{};
+  for (std::int64_t p = 0; p < P; ++p) {
+    const V value = load<V>(theta + p * networks);
+    norm = fma(value, value, norm);
+    if (order >= 1) {
+      double* const slope = gradient + p * networks;
+      store(slope, fma(l2, value, load<V>(slope)));
+    }
+    if (order == 2) {
+      double* const diagonal = hessian + packed(p, p) * networks;
+      store(diagonal, load<V>(diagonal) + l2);
+    }
+  }
+  store(loss, fma(0.5 * l2, norm, load<V>(loss)));
 }
 
 template <class Layout>
 void Evaluator<Layout>::assemble(int order, const double* theta, double* loss, double* gradient,
                                  double* hessian) noexcept {
   const Shape& shape = problem_.shape;
-  const std::int64_t P = shape.parameters(), K = shape.outputs, D = shape.features();
+  const std::int64_t K = shape.outputs, D = shape.features();
   const double* const sums = networks == 1 ? reduced_.data() : moments_.data();
   const auto moment = [sums](std::int64_t i) { return load<V>(sums + i * networks); };
-  const auto parameter = [theta](std::int64_t p) { return load<V>(theta + p * networks); };
-  const double l2 = problem_.l2;
-
-  V value = 0.5 * moment(0);
-  if (l2 != 0.0) {
-    V norm{};
-    for (std::int64_t p = 0; p < P; ++p) norm = fma(parameter(p), parameter(p), norm);
-    value = fma(broadcast<V>(0.5 * l2), norm, value);
-  }
-  store(loss, value);
+  store(loss, 0.5 * moment(0));
   if (order == 0) return;
-
-  const auto set_gradient = [&](std::int64_t p, V g) {
-    if (l2 != 0.0) g = fma(broadcast<V>(l2), parameter(p), g);
-    store(gradient + p * networks, g);
-  };
   for (std::int64_t k = 0; k < shape.width; ++k) {
     const std::int64_t base = layout_.neuron(k);
-    for (std::int64_t o = 0; o < K; ++o) set_gradient(shape.outgoing(k) + o, moment(base + o));
+    double* const outgoing = gradient + shape.outgoing(k) * networks;
+    double* const incoming = gradient + shape.incoming(k) * networks;
+    const V a = load<V>(theta + shape.outgoing(k) * networks);
+    for (std::int64_t o = 0; o < K; ++o) store(outgoing + o * networks, moment(base + o));
     for (std::int64_t j = 0; j < D; ++j) {
       const V sum = moment(base + layout_.incoming + j);
-      set_gradient(shape.incoming(k) + j, K == 1 ? parameter(shape.outgoing(k)) * sum : sum);
+      store(incoming + j * networks, K == 1 ? a * sum : sum);
     }
   }
   if (shape.output_bias)
-    for (std::int64_t o = 0; o < K; ++o) set_gradient(shape.output_biases() + o, moment(1 + o));
-  if (order == 1) return;
+    for (std::int64_t o = 0; o < K; ++o)
+      store(gradient + (shape.output_biases() + o) * networks, moment(1 + o));
+  if (order == 2) assemble_hessian(theta, hessian);
+}
 
+template <class Layout>
+void Evaluator<Layout>::assemble_hessian(const double* theta, double* hessian) noexcept {
+  const Shape& shape = problem_.shape;
+  const std::int64_t K = shape.outputs, D = shape.features();
+  const double* const sums = networks == 1 ? reduced_.data() : moments_.data();
+  const double* const products = sums + layout_.pairs() * networks;
+  const auto moment = [sums](std::int64_t i) { return load<V>(sums + i * networks); };
+  const auto parameter = [theta](std::int64_t p) { return load<V>(theta + p * networks); };
   const auto set = [hessian](std::int64_t i, std::int64_t j, V v) {
     store(hessian + packed(i, j) * networks, v);
   };
+  const std::int32_t* place = places_.data();
   for (std::int64_t k = 0; k < shape.width; ++k) {
     const std::int64_t ak = shape.outgoing(k), wk = shape.incoming(k), own = layout_.neuron(k);
-    for (std::int64_t l = 0; l <= k; ++l) {
+    for (std::int64_t l = 0; l <= k; ++l, place += layout_.per_pair) {
       const std::int64_t al = shape.outgoing(l), wl = shape.incoming(l);
-      const std::int64_t pair = layout_.pair(k, l);
+      const auto pair = [&](std::int64_t i) { return load<V>(products + place[i] * networks); };
       V outgoing{};  // a_k . a_l
       for (std::int64_t o = 0; o < K; ++o)
         outgoing = fma(parameter(ak + o), parameter(al + o), outgoing);
       for (std::int64_t o = 0; o < K; ++o)
         for (std::int64_t u = 0; u < (l < k ? K : o + 1); ++u)
-          set(ak + o, al + u, o == u ? moment(pair) : V{});
+          set(ak + o, al + u, o == u ? pair(0) : V{});
       for (std::int64_t j = 0; j < D; ++j) {
         for (std::int64_t o = 0; o < K; ++o) {
-          if (l < k) set(ak + o, wl + j, parameter(al + o) * moment(pair + 1 + j));
-          V cross = parameter(ak + o) * moment(pair + 1 + D + j);
+          if (l < k) set(ak + o, wl + j, parameter(al + o) * pair(1 + j));
+          V cross = parameter(ak + o) * pair(1 + D + j);
           if (l == k)
             cross += K == 1 ? moment(own + layout_.incoming + j)
                             : moment(own + layout_.cross + o * D + j);
@@ -155,7 +200,7 @@ void Evaluator<Layout>::assemble(int order, const double* theta, double* loss, d
         }
         for (std::int64_t i = 0; i < (l < k ? D : j + 1); ++i) {
           const std::int64_t t = packed(std::max(i, j), std::min(i, j));
-          V entry = outgoing * moment(pair + 1 + 2 * D + t);
+          V entry = outgoing * pair(1 + 2 * D + t);
           if (l == k) {
             const V curvature = moment(own + layout_.curvature + t);
             entry += K == 1 ? parameter(ak) * curvature : curvature;
@@ -178,11 +223,6 @@ void Evaluator<Layout>::assemble(int order, const double* theta, double* loss, d
       }
       for (std::int64_t u = 0; u <= o; ++u)
         set(c, shape.output_biases() + u, u == o ? moment(1 + K) : V{});
-    }
-  if (l2 != 0.0)
-    for (std::int64_t p = 0; p < P; ++p) {
-      double* const diagonal = hessian + packed(p, p) * networks;
-      store(diagonal, load<V>(diagonal) + l2);
     }
 }
 

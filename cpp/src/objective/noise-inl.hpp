@@ -60,12 +60,12 @@ auto Evaluator<Layout>::noise(const double* theta) noexcept -> Noise<networks> {
     const auto weight = Layout::weights(problem_, first);
     const BlockScratch& b = scratch_;
     if (!parts_.empty()) absolute_terms(steps);
-    for (std::int64_t k = 0; k < shape.width; ++k)  // |w_k| . |x|, kept where W h was
+    for (std::int64_t k = 0; k < shape.width; ++k)  // |w_k| . |x|, kept where the rows were
       for (std::int64_t i = 0; i < steps; ++i) {
         Native size{};
         for (std::int64_t j = 0; j < D; ++j)
           size += abs(Layout::parameter(theta, shape.incoming(k) + j) * x.get(i, j));
-        put(b.hw, k * steps + i, size);
+        put(b.rows, k * steps + i, size);
       }
     for (std::int64_t o = 0; o < K; ++o)
       for (std::int64_t i = 0; i < steps; ++i) {
@@ -74,7 +74,7 @@ auto Evaluator<Layout>::noise(const double* theta) noexcept -> Noise<networks> {
         for (std::int64_t k = 0; k < shape.width; ++k) {
           const std::int64_t n = k * steps + i;
           const Native a = abs(Layout::parameter(theta, shape.outgoing(k) + o));
-          rho += a * (abs(at(b.h, n)) + abs(at(b.s, n)) * at(b.hw, n));
+          rho += a * (abs(at(b.h, n)) + abs(at(b.s, n)) * at(b.rows, n));
         }
         const Native w = weight.get(i, 0), r = abs(at(b.residual, o * steps + i));
         add_to(sums, 0, w * rho * rho);
@@ -85,7 +85,7 @@ auto Evaluator<Layout>::noise(const double* theta) noexcept -> Noise<networks> {
           const std::int64_t n = k * steps + i;
           const Native a = abs(Layout::parameter(theta, shape.outgoing(k) + o));
           const Native h = abs(at(b.h, n)), s = abs(at(b.s, n)), q = abs(at(b.q, n));
-          const Native z = at(b.hw, n);
+          const Native z = at(b.rows, n);
           add_to(sums + 3 * kLanes, shape.outgoing(k) + o, error * h + carried * s * z);
           norm += w * h * h;
           Native length{};
@@ -139,7 +139,7 @@ void Evaluator<Layout>::hessian_vector(const double* theta, const double* direct
     const BlockScratch& b = scratch_;
     const auto weight = Layout::weights(problem_, first);
     const std::int64_t row = steps * kLanes;
-    double* const dz = b.hw;
+    double* const dz = b.rows;
     with_features(shape.features(), [&]<int D>() {
       affine<Layout, D>(problem_, direction, first, steps, dz);
     });

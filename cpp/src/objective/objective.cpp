@@ -8,15 +8,15 @@ namespace {
 
 /// Runs body(evaluator, first row) for every block of networks, in any order, on several threads.
 template <class Layout, class MakeBody>
-void for_network_blocks(const Objective& objective, std::int64_t batch, double nanoseconds,
-                        int n_threads, MakeBody&& make_body) {
+void for_network_blocks(const Objective& objective, int order, std::int64_t batch,
+                        double nanoseconds, int n_threads, MakeBody&& make_body) {
   constexpr std::int64_t W = Layout::networks;
   // Hand out at least 20 microseconds at a time.
   const std::int64_t group = std::max<std::int64_t>(1, static_cast<std::int64_t>(2e4 / (nanoseconds * W)));
   const std::int64_t blocks = (batch + W - 1) / W, groups = (blocks + group - 1) / group;
   const int threads = worthwhile_threads(nanoseconds * static_cast<double>(batch), n_threads);
   parallel_items(groups, threads, [&] {
-    return [&, lease = objective.lease<Layout>(), body = make_body()](std::int64_t g) mutable {
+    return [&, lease = objective.lease<Layout>(order), body = make_body()](std::int64_t g) mutable {
       for (std::int64_t block = g * group; block < std::min(blocks, (g + 1) * group); ++block)
         body(*lease, block * W);
     };
@@ -40,7 +40,7 @@ void Objective::evaluate(int order, std::int64_t batch, const double* theta, dou
   const std::int64_t P = parameters();
   with_layout([&]<class Layout>() {
     constexpr int W = Layout::networks;
-    for_network_blocks<Layout>(*this, batch, nanoseconds(order), n_threads, [&] {
+    for_network_blocks<Layout>(*this, order, batch, nanoseconds(order), n_threads, [&] {
       AlignedBuffer buffer(W * (1 + 2 * P + (order == 2 ? triangle(P) : 0)));
       return [&, buffer = std::move(buffer)](Evaluator<Layout>& evaluator,
                                              std::int64_t first) mutable {
@@ -61,7 +61,7 @@ void Objective::hessian_vector(std::int64_t batch, const double* theta, const do
   const std::int64_t P = parameters();
   with_layout([&]<class Layout>() {
     constexpr int W = Layout::networks;
-    for_network_blocks<Layout>(*this, batch, nanoseconds(1), n_threads, [&] {
+    for_network_blocks<Layout>(*this, 1, batch, nanoseconds(1), n_threads, [&] {
       return [&, buffer = AlignedBuffer(3 * P * W)](Evaluator<Layout>& evaluator,
                                                     std::int64_t first) mutable {
         double *const in = buffer.data(), *const v = in + P * W, *const out = v + P * W;
@@ -79,7 +79,7 @@ void Objective::noise(std::int64_t batch, const double* theta, double* zero_loss
   const std::int64_t P = parameters();
   with_layout([&]<class Layout>() {
     constexpr int W = Layout::networks;
-    for_network_blocks<Layout>(*this, batch, 2 * nanoseconds(1), n_threads, [&] {
+    for_network_blocks<Layout>(*this, 1, batch, 2 * nanoseconds(1), n_threads, [&] {
       return [&, buffer = AlignedBuffer((P + 4) * W)](Evaluator<Layout>& evaluator,
                                                       std::int64_t first) mutable {
         double *const in = buffer.data(), *const out = in + P * W;
@@ -100,7 +100,7 @@ void Objective::residual(std::int64_t batch, const double* theta, double* residu
                          double* jacobian, int n_threads) const {
   const std::int64_t P = parameters(), rows = problem_.samples * problem_.shape.outputs;
   for_network_blocks<SampleLanes>(
-      *this, batch, nanoseconds(0) + (jacobian ? 0.5 * static_cast<double>(rows * P) : 0.0),
+      *this, 1, batch, nanoseconds(0) + (jacobian ? 0.5 * static_cast<double>(rows * P) : 0.0),
       n_threads, [&] {
         return [&](Evaluator<SampleLanes>& evaluator, std::int64_t b) {
           evaluator.residual(theta + b * P, residual + b * rows,

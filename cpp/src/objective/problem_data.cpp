@@ -1,6 +1,7 @@
 #include "flowscape/objective/problem_data.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "flowscape/simd/vector.hpp"
@@ -15,9 +16,9 @@ constexpr std::int64_t kMaxSamples = 128;         // N
 constexpr std::int64_t kMaxNeuronSamples = 4096;  // m N
 constexpr std::int64_t kMaxParameters = 128;      // P
 
-// Lane = sample: m times the block stays near this many doubles, within these bounds.
-constexpr std::int64_t kBlockNeuronSamples = 1024;
-constexpr std::int64_t kMinBlock = 64;
+// Lane = sample: the scratch of a block stays near this many doubles, within these bounds.
+constexpr std::int64_t kBlockDoubles = 4096;
+constexpr std::int64_t kMinBlock = 32;
 constexpr std::int64_t kMaxBlock = 256;
 
 std::int64_t round_up(std::int64_t n, std::int64_t unit) { return (n + unit - 1) / unit * unit; }
@@ -32,7 +33,8 @@ KernelShape choose_kernel(const Shape& shape, std::int64_t samples) noexcept {
 
 std::int64_t sample_block(const Shape& shape) noexcept {
   // A multiple of 8 on every level, so that the block does not depend on the lane count.
-  const std::int64_t wanted = kBlockNeuronSamples / std::max<std::int64_t>(1, shape.width) / 8 * 8;
+  const std::int64_t arrays = shape.width * (5 + shape.features());  // BlockScratch
+  const std::int64_t wanted = kBlockDoubles / arrays / 8 * 8;
   return std::clamp(wanted, kMinBlock, kMaxBlock);
 }
 
@@ -45,17 +47,21 @@ ProblemData::ProblemData(Shape shape_, Activation activation_, std::int64_t samp
       padded_samples(round_up(samples_, 8)),
       scale(scale_),
       l2(l2_),
-      kernel(forced.value_or(choose_kernel(shape_, samples_))) {
+      kernel(forced.value_or(choose_kernel(shape_, samples_))),
+      equal_weights(std::all_of(weights, weights + samples_,
+                                [weights](double w) { return w == weights[0]; })) {
   const std::int64_t d = shape.inputs, D = shape.features(), K = shape.outputs;
   const std::int64_t T = D <= kStaticFeatures ? triangle(D) : 0;
   row_features.resize(samples * D);
   row_products.resize(samples * T);
   row_targets.resize(samples * K);
   row_weights.resize(samples);
+  row_roots.resize(samples);
   column_features.resize(padded_samples * D);
   column_products.resize(padded_samples * T);
   column_targets.resize(padded_samples * K);
   column_weights.resize(padded_samples);
+  column_roots.resize(padded_samples);
   for (std::int64_t i = 0; i < padded_samples; ++i) {
     const std::int64_t source = std::min(i, samples - 1);
     const bool real = i < samples;
@@ -76,7 +82,9 @@ ProblemData::ProblemData(Shape shape_, Activation activation_, std::int64_t samp
       const double target = y[source * K + o];
       put(row_targets, column_targets, K, o, target, target);
     }
-    put(row_weights, column_weights, 1, 0, 2.0 * scale * weights[source], 0.0);
+    const double weight = 2.0 * scale * weights[source];
+    put(row_weights, column_weights, 1, 0, weight, 0.0);
+    put(row_roots, column_roots, 1, 0, std::sqrt(weight), 0.0);
   }
 }
 

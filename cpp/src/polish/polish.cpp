@@ -85,8 +85,8 @@ class Polisher {
   Polisher(const Objective& objective, const PolishOptions& options, std::int64_t batch,
            const double* theta, const PolishOutput& output)
       : options_(options), batch_(batch), theta_(theta), output_(output),
-        parameters_(objective.parameters()), lease_(objective.lease<Layout>()),
-        sample_lease_(objective.lease<SampleLanes>()), derivatives_(*lease_) {}
+        parameters_(objective.parameters()), lease_(objective.lease<Layout>(2)),
+        sample_lease_(objective.lease<SampleLanes>(1)), derivatives_(*lease_) {}
 
   /// The points first .. first + W - 1, to their ends.
   void operator()(std::int64_t first) {

@@ -11,7 +11,9 @@
 #include "flowscape/objective/kernels-inl.hpp"
 #include "flowscape/objective/layouts.hpp"
 #include "flowscape/objective/moments.hpp"
+#include "flowscape/objective/pair_products.hpp"
 #include "flowscape/objective/problem_data.hpp"
+#include "flowscape/objective/small_networks.hpp"
 #include "flowscape/simd/aligned.hpp"
 #include "flowscape/simd/vector.hpp"
 
@@ -32,8 +34,11 @@ class Evaluator {
   static constexpr int networks = Layout::networks;
   using V = Vec<networks>;
 
-  /// Keeps a reference to `problem`; allocates everything the calls below need.
+  /// Keeps a reference to `problem`; allocates all that the calls below need up to order 1.
   explicit Evaluator(const ProblemData& problem);
+
+  /// Allocates what evaluate() needs up to `order`; at order 2 that grows as the square of P.
+  void prepare(int order);
 
   const ProblemData& problem() const noexcept { return problem_; }
   std::int64_t parameters() const noexcept { return problem_.shape.parameters(); }
@@ -65,6 +70,10 @@ class Evaluator {
   void forward(int order, const double* theta, std::int64_t first, std::int64_t steps) noexcept;
   void assemble(int order, const double* theta, double* loss, double* gradient,
                 double* hessian) noexcept;
+  void assemble_hessian(const double* theta, double* hessian) noexcept;
+  /// l2/2 |theta|^2 and its derivatives.
+  void add_decay(int order, const double* theta, double* loss, double* gradient,
+                 double* hessian) const noexcept;
   /// |h|, |s|, |q| summed over the separate terms, and the effect of rounding their arguments.
   void absolute_terms(std::int64_t steps) noexcept;
   void reduce(const double* sums, std::int64_t count, double* out) const noexcept;
@@ -74,6 +83,8 @@ class Evaluator {
   const ProblemData& problem_;
   MomentLayout layout_;
   AlignedBuffer storage_, moments_, reduced_, absolute_;
+  std::vector<std::int32_t> places_;   ///< of the pair moments among their sums
+  SmallKernel small_[3] = {};          ///< by order; null if the network is not small
   std::vector<Term> separate_;
   std::vector<Activation> parts_;  ///< one for each separate term
   BlockScratch scratch_{};

@@ -15,8 +15,7 @@ struct BlockScratch {
   double* h;         ///< activation
   double* s;         ///< first derivative
   double* q;         ///< second derivative
-  double* hw;        ///< W h
-  double* sw;        ///< W s
+  double* rows;      ///< [width][1 + D][steps], sqrt(W) times h, s x_1, ..., s x_D
   double* residual;  ///< [outputs][steps], r
   double* weighted;  ///< [outputs][steps], W r
   double* back;      ///< [steps], e_k of the neuron at hand, or any product of two rows
@@ -58,24 +57,36 @@ void affine(const ProblemData& p, const double* theta, std::int64_t first, std::
   }
 }
 
-/// r = sum_k a_k h_k + c - y, and W r.
+/// r = sum_k a_k h_k + c - y and W r of `count` steps from step i, one output.
+template <class Layout, int count>
+FLOWSCAPE_INLINE void residual_steps(const ProblemData& p, const double* theta, std::int64_t o,
+                                     std::int64_t first, std::int64_t steps, std::int64_t i,
+                                     const BlockScratch& b) noexcept {
+  const auto y = Layout::targets(p, first);
+  const auto weight = Layout::weights(p, first);
+  const Native c = p.shape.output_bias ? Layout::parameter(theta, p.shape.output_biases() + o)
+                                       : Native{};
+  Native r[count];
+  for (int u = 0; u < count; ++u) r[u] = c - y.get(i + u, o);
+  for (std::int64_t k = 0; k < p.shape.width; ++k) {
+    const Native a = Layout::parameter(theta, p.shape.outgoing(k) + o);
+    for (int u = 0; u < count; ++u) r[u] = fma(a, at(b.h, k * steps + i + u), r[u]);
+  }
+  for (int u = 0; u < count; ++u) {
+    put(b.residual, o * steps + i + u, r[u]);
+    put(b.weighted, o * steps + i + u, weight.get(i + u, 0) * r[u]);
+  }
+}
+
 template <class Layout>
 void residuals(const ProblemData& p, const double* theta, std::int64_t first, std::int64_t steps,
                const BlockScratch& b) noexcept {
-  const auto y = Layout::targets(p, first);
-  const auto weight = Layout::weights(p, first);
+  constexpr int kUnroll = 8;  // independent chains: hides the latency of the multiply-add
   for (std::int64_t o = 0; o < p.shape.outputs; ++o) {
-    double* const r = b.residual + o * steps * kLanes;
-    double* const wr = b.weighted + o * steps * kLanes;
-    const Native c = p.shape.output_bias ? Layout::parameter(theta, p.shape.output_biases() + o)
-                                         : Native{};
-    for (std::int64_t i = 0; i < steps; ++i) put(r, i, c - y.get(i, o));
-    for (std::int64_t k = 0; k < p.shape.width; ++k) {
-      const Native a = Layout::parameter(theta, p.shape.outgoing(k) + o);
-      const double* const h = b.h + k * steps * kLanes;
-      for (std::int64_t i = 0; i < steps; ++i) put(r, i, fma(a, at(h, i), at(r, i)));
-    }
-    for (std::int64_t i = 0; i < steps; ++i) put(wr, i, weight.get(i, 0) * at(r, i));
+    std::int64_t i = 0;
+    for (; i + kUnroll <= steps; i += kUnroll)
+      residual_steps<Layout, kUnroll>(p, theta, o, first, steps, i, b);
+    for (; i < steps; ++i) residual_steps<Layout, 1>(p, theta, o, first, steps, i, b);
   }
 }
 
@@ -117,35 +128,51 @@ FLOWSCAPE_INLINE void add_first(const ProblemData& p, std::int64_t first, std::i
 }
 
 /// out[j, l] += sum_i u_i x_ij x_il for l <= j.
-template <class Layout, int D>
+template <class Layout>
 FLOWSCAPE_INLINE void add_second(const ProblemData& p, std::int64_t first, std::int64_t steps,
                                  const double* u, double* out) noexcept {
-  if constexpr (D > 0) {
-    constexpr int T = D * (D + 1) / 2;
-    const auto xx = Layout::products(p, first);
-    Native sum[T];
-    for (int t = 0; t < T; ++t) sum[t] = at(out, t);
-    for (std::int64_t i = 0; i < steps; ++i) {
-      const Native ui = at(u, i);
-      for (int t = 0; t < T; ++t) sum[t] = fma(ui, xx.get(i, t), sum[t]);
+  const auto x = Layout::features(p, first);
+  for (std::int64_t j = 0; j < p.shape.features(); ++j)
+    for (std::int64_t l = 0; l <= j; ++l) {
+      Native sum = at(out, packed(j, l));
+      for (std::int64_t i = 0; i < steps; ++i)
+        sum = fma(at(u, i) * x.get(i, j), x.get(i, l), sum);
+      put(out, packed(j, l), sum);
     }
-    for (int t = 0; t < T; ++t) put(out, t, sum[t]);
-  } else {
-    const auto x = Layout::features(p, first);
-    for (std::int64_t j = 0; j < p.shape.features(); ++j)
-      for (std::int64_t l = 0; l <= j; ++l) {
-        Native sum = at(out, packed(j, l));
-        for (std::int64_t i = 0; i < steps; ++i)
-          sum = fma(at(u, i) * x.get(i, j), x.get(i, l), sum);
-        put(out, packed(j, l), sum);
-      }
-  }
 }
 
 /// row_i = u_i v_i.
 FLOWSCAPE_INLINE void multiply(const double* u, const double* v, std::int64_t steps,
                                double* row) noexcept {
   for (std::int64_t i = 0; i < steps; ++i) put(row, i, at(u, i) * at(v, i));
+}
+
+/// One pass over a neuron: sum u s x and, at order 2, sum u q x x^T; sum v h with it.
+///
+/// u is e_k, the residual brought back to the neuron, v the weighted residual of an output.
+template <class Layout, int D, bool curved>
+FLOWSCAPE_INLINE void add_neuron(const ProblemData& p, std::int64_t first, std::int64_t steps,
+                                 const double* v, const double* u, const double* h,
+                                 const double* s, const double* q, double* outgoing,
+                                 double* incoming, double* curvature) noexcept {
+  constexpr int T = D * (D + 1) / 2;
+  const auto x = Layout::features(p, first);
+  const auto xx = Layout::products(p, first);
+  Native sum = at(outgoing, 0), line[D], square[T];
+  for (int j = 0; j < D; ++j) line[j] = at(incoming, j);
+  for (int t = 0; t < T && curved; ++t) square[t] = at(curvature, t);
+  for (std::int64_t i = 0; i < steps; ++i) {
+    const Native ui = at(u, i), us = ui * at(s, i);
+    sum = fma(at(v, i), at(h, i), sum);
+    for (int j = 0; j < D; ++j) line[j] = fma(us, x.get(i, j), line[j]);
+    if constexpr (curved) {
+      const Native uq = ui * at(q, i);
+      for (int t = 0; t < T; ++t) square[t] = fma(uq, xx.get(i, t), square[t]);
+    }
+  }
+  put(outgoing, 0, sum);
+  for (int j = 0; j < D; ++j) put(incoming, j, line[j]);
+  for (int t = 0; t < T && curved; ++t) put(curvature, t, square[t]);
 }
 
 /// Head and neuron moments of one block, up to derivative `order`.
@@ -159,7 +186,8 @@ void add_neuron_moments(const ProblemData& p, const double* theta, int order, st
     add_dot(b.weighted + o * row, b.residual + o * row, steps, moments);
   if (order == 0) return;
   if (shape.output_bias) {
-    for (std::int64_t o = 0; o < K; ++o) add_sum(b.weighted + o * row, steps, moments + (1 + o) * kLanes);
+    for (std::int64_t o = 0; o < K; ++o)
+      add_sum(b.weighted + o * row, steps, moments + (1 + o) * kLanes);
     const auto weight = Layout::weights(p, first);
     Native total = at(moments, 1 + K);
     for (std::int64_t i = 0; i < steps; ++i) total += weight.get(i, 0);
@@ -167,9 +195,10 @@ void add_neuron_moments(const ProblemData& p, const double* theta, int order, st
   }
   for (std::int64_t k = 0; k < shape.width; ++k) {
     double* const out = moments + layout.neuron(k) * kLanes;
-    const double *const h = b.h + k * row, *const s = b.s + k * row;
-    for (std::int64_t o = 0; o < K; ++o)
-      add_dot(b.weighted + o * row, h, steps, out + o * kLanes);
+    double *const incoming = out + layout.incoming * kLanes;
+    double *const curvature = out + layout.curvature * kLanes;
+    const double *const h = b.h + k * row, *const s = b.s + k * row, *const q = b.q + k * row;
+    double* const scratch = b.z + k * row;  // pre-activations are no longer needed
     const double* back = b.weighted;  // one output: a_k is applied when assembled
     if (K > 1) {
       for (std::int64_t i = 0; i < steps; ++i) put(b.back, i, Native{});
@@ -179,81 +208,40 @@ void add_neuron_moments(const ProblemData& p, const double* theta, int order, st
           put(b.back, i, fma(a, at(b.weighted + o * row, i), at(b.back, i)));
       }
       back = b.back;
+      for (std::int64_t o = 1; o < K; ++o)
+        add_dot(b.weighted + o * row, h, steps, out + o * kLanes);
     }
-    double* const z = b.z + k * row;  // pre-activations are no longer needed: scratch
-    if (order == 2) {
-      multiply(back, b.q + k * row, steps, z);
-      add_second<Layout, D>(p, first, steps, z, out + layout.curvature * kLanes);
+    if constexpr (D > 0) {
+      if (order == 2)
+        add_neuron<Layout, D, true>(p, first, steps, b.weighted, back, h, s, q, out, incoming,
+                                    curvature);
+      else
+        add_neuron<Layout, D, false>(p, first, steps, b.weighted, back, h, s, q, out, incoming,
+                                     curvature);
+    } else {
+      add_dot(b.weighted, h, steps, out);
+      if (order == 2) {
+        multiply(back, q, steps, scratch);
+        add_second<Layout>(p, first, steps, scratch, curvature);
+      }
+      multiply(back, s, steps, scratch);
+      add_first<Layout, 0>(p, first, steps, scratch, incoming);
     }
-    multiply(back, s, steps, z);
-    add_first<Layout, D>(p, first, steps, z, out + layout.incoming * kLanes);
     if (order < 2) continue;
     for (std::int64_t o = 0; o < K && K > 1; ++o) {
-      multiply(b.weighted + o * row, s, steps, z);
-      add_first<Layout, D>(p, first, steps, z, out + (layout.cross + o * layout.features) * kLanes);
+      multiply(b.weighted + o * row, s, steps, scratch);
+      add_first<Layout, D>(p, first, steps, scratch,
+                           out + (layout.cross + o * layout.features) * kLanes);
     }
     if (shape.output_bias) {
       double* const bias = out + layout.bias * kLanes;
-      add_sum(b.hw + k * row, steps, bias);
-      add_first<Layout, D>(p, first, steps, b.sw + k * row, bias + kLanes);
+      const auto weight = Layout::weights(p, first);
+      for (std::int64_t i = 0; i < steps; ++i) put(scratch, i, weight.get(i, 0) * at(h, i));
+      add_sum(scratch, steps, bias);
+      for (std::int64_t i = 0; i < steps; ++i) put(scratch, i, weight.get(i, 0) * at(s, i));
+      add_first<Layout, D>(p, first, steps, scratch, bias + kLanes);
     }
   }
-}
-
-/// W h and W s, the weighted sides of the pair products.
-template <class Layout>
-void weight_rows(const ProblemData& p, std::int64_t first, std::int64_t steps,
-                 const BlockScratch& b) noexcept {
-  const auto weight = Layout::weights(p, first);
-  for (std::int64_t k = 0; k < p.shape.width; ++k)
-    for (std::int64_t i = 0; i < steps; ++i) {
-      const std::int64_t n = k * steps + i;
-      put(b.hw, n, weight.get(i, 0) * at(b.h, n));
-      put(b.sw, n, weight.get(i, 0) * at(b.s, n));
-    }
-}
-
-/// Pair moments of one block: the Gauss-Newton part, 1 + 2D + D(D+1)/2 sums for each l <= k.
-template <class Layout, int D>
-void add_pair_moments(const ProblemData& p, std::int64_t first, std::int64_t steps,
-                      const BlockScratch& b, const MomentLayout& layout, double* moments) noexcept {
-  const std::int64_t row = steps * kLanes;
-  for (std::int64_t k = 0; k < p.shape.width; ++k)
-    for (std::int64_t l = 0; l <= k; ++l) {
-      double* const out = moments + layout.pair(k, l) * kLanes;
-      const double *const hk = b.hw + k * row, *const sk = b.sw + k * row;
-      const double *const hl = b.h + l * row, *const sl = b.s + l * row;
-      if constexpr (D > 0) {
-        constexpr int T = D * (D + 1) / 2;
-        const auto x = Layout::features(p, first);
-        const auto xx = Layout::products(p, first);
-        Native hh = at(out, 0), hs[D], sh[D], ss[T];
-        for (int j = 0; j < D; ++j) hs[j] = at(out, 1 + j), sh[j] = at(out, 1 + D + j);
-        for (int t = 0; t < T; ++t) ss[t] = at(out, 1 + 2 * D + t);
-        for (std::int64_t i = 0; i < steps; ++i) {
-          const Native a = at(hk, i), c = at(sk, i), e = at(hl, i), g = at(sl, i);
-          const Native ag = a * g, ce = c * e, cg = c * g;
-          hh = fma(a, e, hh);
-          for (int j = 0; j < D; ++j) {
-            hs[j] = fma(ag, x.get(i, j), hs[j]);
-            sh[j] = fma(ce, x.get(i, j), sh[j]);
-          }
-          for (int t = 0; t < T; ++t) ss[t] = fma(cg, xx.get(i, t), ss[t]);
-        }
-        put(out, 0, hh);
-        for (int j = 0; j < D; ++j) put(out, 1 + j, hs[j]), put(out, 1 + D + j, sh[j]);
-        for (int t = 0; t < T; ++t) put(out, 1 + 2 * D + t, ss[t]);
-      } else {
-        const std::int64_t F = p.shape.features();
-        add_dot(hk, hl, steps, out);
-        multiply(hk, sl, steps, b.back);
-        add_first<Layout, 0>(p, first, steps, b.back, out + kLanes);
-        multiply(sk, hl, steps, b.back);
-        add_first<Layout, 0>(p, first, steps, b.back, out + (1 + F) * kLanes);
-        multiply(sk, sl, steps, b.back);
-        add_second<Layout, 0>(p, first, steps, b.back, out + (1 + 2 * F) * kLanes);
-      }
-    }
 }
 
 }  // namespace flowscape

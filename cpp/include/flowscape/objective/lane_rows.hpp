@@ -1,8 +1,11 @@
-// Between rows, one network each, and a block [parameter][network].
+// Between rows, one network each, and a block [parameter][network]: transposes of W by W.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
+
+#include "flowscape/objective/shape.hpp"
+#include "flowscape/simd/vector.hpp"
 
 namespace flowscape {
 
@@ -10,33 +13,71 @@ namespace flowscape {
 template <int W>
 void gather_rows(const double* rows, std::int64_t total, std::int64_t columns, std::int64_t first,
                  double* block) noexcept {
-  for (int l = 0; l < W; ++l) {
-    const double* const row = rows + std::min(first + l, total - 1) * columns;
-    for (std::int64_t p = 0; p < columns; ++p) block[p * W + l] = row[p];
+  if constexpr (W == 1) {
+    std::copy_n(rows + first * columns, columns, block);
+  } else {
+    using V = Vec<W>;
+    for (std::int64_t c = 0; c < columns; c += W) {
+      const int count = static_cast<int>(std::min<std::int64_t>(W, columns - c));
+      V tile[W];
+#pragma GCC unroll 8
+      for (int l = 0; l < W; ++l)
+        tile[l] = load_first<V>(rows + std::min(first + l, total - 1) * columns + c, count);
+      transpose(tile);
+      for (int l = 0; l < count; ++l) store(block + (c + l) * W, tile[l]);
+    }
   }
 }
 
-/// The inverse; rows past the end are dropped.
+/// Writes `columns` values a row to rows first .. of `rows`, whose stride is `columns`; rows past
+/// `total` are dropped. Value c is the vector block[place(c)]; place is called in order.
+template <int W, class Place>
+void scatter_places(const double* block, std::int64_t total, std::int64_t columns,
+                    std::int64_t first, double* rows, Place&& place) noexcept {
+  double* const out = rows + first * columns;
+  if constexpr (W == 1) {
+    for (std::int64_t c = 0; c < columns; ++c) out[c] = block[place(c)];
+  } else {
+    using V = Vec<W>;
+    const std::int64_t live = std::min<std::int64_t>(W, total - first);
+    for (std::int64_t c = 0; c < columns; c += W) {
+      const int count = static_cast<int>(std::min<std::int64_t>(W, columns - c));
+      V tile[W]{};
+      if (count == W) {
+#pragma GCC unroll 8
+        for (int l = 0; l < W; ++l) tile[l] = load<V>(block + place(c + l) * W);
+      } else {
+        for (int l = 0; l < count; ++l) tile[l] = load<V>(block + place(c + l) * W);
+      }
+      transpose(tile);
+      if (live == W) {
+#pragma GCC unroll 8
+        for (int l = 0; l < W; ++l) store_first(out + l * columns + c, tile[l], count);
+      } else {
+        for (std::int64_t l = 0; l < live; ++l)
+          store_first(out + l * columns + c, tile[l], count);
+      }
+    }
+  }
+}
+
+/// The inverse of gather_rows; rows past the end are dropped.
 template <int W>
 void scatter_rows(const double* block, std::int64_t total, std::int64_t columns,
                   std::int64_t first, double* rows) noexcept {
-  const std::int64_t live = std::min<std::int64_t>(W, total - first);
-  for (std::int64_t l = 0; l < live; ++l)
-    for (std::int64_t p = 0; p < columns; ++p) rows[(first + l) * columns + p] = block[p * W + l];
+  scatter_places<W>(block, total, columns, first, rows, [](std::int64_t c) { return c; });
 }
 
 /// Packed lower triangles [tri(P)][network] to full symmetric matrices, one per row.
 template <int W>
 void scatter_symmetric(const double* block, std::int64_t total, std::int64_t order,
                        std::int64_t first, double* rows) noexcept {
-  const std::int64_t live = std::min<std::int64_t>(W, total - first);
-  for (std::int64_t l = 0; l < live; ++l) {
-    double* const matrix = rows + (first + l) * order * order;
-    const double* entry = block + l;
-    for (std::int64_t i = 0; i < order; ++i)
-      for (std::int64_t j = 0; j <= i; ++j, entry += W)
-        matrix[i * order + j] = matrix[j * order + i] = *entry;
-  }
+  std::int64_t i = 0, j = 0;
+  scatter_places<W>(block, total, order * order, first, rows, [&](std::int64_t) {
+    const std::int64_t here = j <= i ? packed(i, j) : packed(j, i);
+    if (++j == order) j = 0, ++i;
+    return here;
+  });
 }
 
 }  // namespace flowscape

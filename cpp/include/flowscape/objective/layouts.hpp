@@ -38,6 +38,9 @@ struct NetworkLanes {
   static Columns weights(const ProblemData& p, std::int64_t first) noexcept {
     return {p.row_weights.data() + first, 1};
   }
+  static Columns roots(const ProblemData& p, std::int64_t first) noexcept {
+    return {p.row_roots.data() + first, 1};
+  }
   FLOWSCAPE_INLINE static Native parameter(const double* theta, std::int64_t p) noexcept {
     return load<Native>(theta + p * kLanes);
   }
@@ -74,6 +77,9 @@ struct SampleLanes {
   }
   static Columns weights(const ProblemData& p, std::int64_t first) noexcept {
     return columns(p.column_weights, p, first);
+  }
+  static Columns roots(const ProblemData& p, std::int64_t first) noexcept {
+    return columns(p.column_roots, p, first);
   }
   FLOWSCAPE_INLINE static Native parameter(const double* theta, std::int64_t p) noexcept {
     return broadcast<Native>(theta[p]);

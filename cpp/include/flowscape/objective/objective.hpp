@@ -31,16 +31,19 @@ class EvaluatorPool {
     std::unique_ptr<Evaluator<Layout>> evaluator_;
   };
 
-  Lease lease(const ProblemData& problem) {
+  /// An evaluator prepared for derivatives up to `order`.
+  Lease lease(const ProblemData& problem, int order) {
+    std::unique_ptr<Evaluator<Layout>> evaluator;
     {
       const std::lock_guard lock(mutex_);
       if (!idle_.empty()) {
-        auto evaluator = std::move(idle_.back());
+        evaluator = std::move(idle_.back());
         idle_.pop_back();
-        return Lease(*this, std::move(evaluator));
       }
     }
-    return Lease(*this, std::make_unique<Evaluator<Layout>>(problem));
+    if (!evaluator) evaluator = std::make_unique<Evaluator<Layout>>(problem);
+    evaluator->prepare(order);
+    return Lease(*this, std::move(evaluator));
   }
 
  private:
@@ -81,11 +84,11 @@ class Objective {
   double nanoseconds(int order) const noexcept;
 
   template <class Layout>
-  auto lease() const {
+  auto lease(int order) const {
     if constexpr (Layout::kernel == KernelShape::network_lanes)
-      return network_pool_.lease(problem_);
+      return network_pool_.lease(problem_, order);
     else
-      return sample_pool_.lease(problem_);
+      return sample_pool_.lease(problem_, order);
   }
 
   /// Calls body.template operator()<Layout>() with the layout of this problem's kernel.

@@ -37,12 +37,13 @@ class ProblemData {
   double scale;
   double l2;
   KernelShape kernel;
+  bool equal_weights;  ///< all W_i are the same
 
-  /// Rows by sample: features [N][D], targets [N][K], weights W [N].
-  AlignedBuffer row_features, row_targets, row_weights;
+  /// Rows by sample: features [N][D], targets [N][K], weights W [N] and their square roots.
+  AlignedBuffer row_features, row_targets, row_weights, row_roots;
   /// Columns over samples, each of length padded_samples: the same. Padding repeats the last
   /// sample with weight 0, so it adds nothing and overflows only where that sample does.
-  AlignedBuffer column_features, column_targets, column_weights;
+  AlignedBuffer column_features, column_targets, column_weights, column_roots;
   /// Products x_j x_l of features, [N][D(D+1)/2] and by column; empty for D > kStaticFeatures.
   AlignedBuffer row_products, column_products;
 };

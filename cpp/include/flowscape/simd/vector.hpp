@@ -74,6 +74,50 @@ FLOWSCAPE_INLINE void store_unaligned(double* p, V v) {
   std::memcpy(p, &v, sizeof v);
 }
 
+/// The first n of the W doubles at p, 0 < n <= W, the rest 0; and the reverse. Nothing else is
+/// touched.
+template <class V>
+FLOWSCAPE_INLINE V load_first(const double* p, int n) {
+#if defined(__AVX512F__)
+  if constexpr (kWidth<V> == 8)
+    return (V)_mm512_maskz_loadu_pd(static_cast<__mmask8>((1u << n) - 1), p);
+#endif
+  V v{};
+  for (int l = 0; l < n; ++l) v[l] = p[l];
+  return v;
+}
+template <class V>
+FLOWSCAPE_INLINE void store_first(double* p, V v, int n) {
+#if defined(__AVX512F__)
+  if constexpr (kWidth<V> == 8)
+    return _mm512_mask_storeu_pd(p, static_cast<__mmask8>((1u << n) - 1), (__m512d)v);
+#endif
+  if (n == kWidth<V>) return store_unaligned(p, v);
+  for (int l = 0; l < n; ++l) p[l] = v[l];
+}
+
+/// rows[r][l] <-> rows[l][r].
+template <class V>
+FLOWSCAPE_INLINE void transpose(V (&rows)[kWidth<V>]) {
+  constexpr int W = kWidth<V>;
+#pragma GCC unroll 4
+  for (int half = W / 2; half > 0; half /= 2) {
+    MaskOf<V> low{}, high{};  // exchanges the off-diagonal blocks of side `half`
+#pragma GCC unroll 8
+    for (int l = 0; l < W; ++l) {
+      low[l] = l & half ? W + l - half : l;
+      high[l] = l & half ? W + l : l + half;
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < W; ++r) {
+      if (r & half) continue;
+      const V a = rows[r], b = rows[r + half];
+      rows[r] = __builtin_shuffle(a, b, low);
+      rows[r + half] = __builtin_shuffle(a, b, high);
+    }
+  }
+}
+
 /// a·b + c; one rounding where the level has the instruction, two where it has not.
 template <class V>
 FLOWSCAPE_INLINE V fma(V a, V b, V c) {
