@@ -61,26 +61,12 @@ class RosenbrockStep {
     const std::int64_t size = parameters_ * W;
     const V inverse_h = 1.0 / h;
     const Mask<W> failed = solver_.factor(hessian, (1.0 / Rodas4::gamma) * inverse_h);
-    double* const slope = work_.data();
-    for (int i = 0; i < Rodas4::stages; ++i) {
-      double* const u = stages_.data() + i * size;
-      const double* negative_rhs = gradient;
-      if (i > 0) {
-        for (std::int64_t p = 0; p < size; p += W) {
-          V z = load<V>(y + p);
-          for (int j = 0; j < i; ++j) z = fma(broadcast<V>(Rodas4::a[i][j]), stage(j, p), z);
-          store(y_new + p, z);
-        }
-        evaluator.evaluate(1, y_new, scratch_loss_.data(), slope, nullptr);
-        negative_rhs = slope;
-      }
-      for (std::int64_t p = 0; p < size; p += W) {
-        V sum{};
-        for (int j = 0; j < i; ++j) sum = fma(broadcast<V>(Rodas4::c[i][j]), stage(j, p), sum);
-        store(u + p, fma(sum, inverse_h, -load<V>(negative_rhs + p)));
-      }
-      solver_.solve(u);
-    }
+    compute_stage<0>(evaluator, y, gradient, inverse_h, y_new);
+    compute_stage<1>(evaluator, y, gradient, inverse_h, y_new);
+    compute_stage<2>(evaluator, y, gradient, inverse_h, y_new);
+    compute_stage<3>(evaluator, y, gradient, inverse_h, y_new);
+    compute_stage<4>(evaluator, y, gradient, inverse_h, y_new);
+    compute_stage<5>(evaluator, y, gradient, inverse_h, y_new);
     // Stiffly accurate: y_new is the argument of the last stage plus that stage.
     for (std::int64_t p = 0; p < size; p += W) {
       const V last = stage(Rodas4::stages - 1, p);
@@ -137,6 +123,33 @@ class RosenbrockStep {
   static constexpr std::int64_t gradients_per_step = 6;
 
  private:
+  /// U_i, with the sums over earlier stages unrolled.
+  template <int i>
+  FLOWSCAPE_INLINE void compute_stage(Evaluator<Layout>& evaluator, const double* y,
+                                      const double* gradient, V inverse_h,
+                                      double* argument) noexcept {
+    const std::int64_t size = parameters_ * W;
+    double* const u = stages_.data() + i * size;
+    const double* slope = gradient;
+    if constexpr (i > 0) {
+      for (std::int64_t p = 0; p < size; p += W) {
+        V z = load<V>(y + p);
+#pragma GCC unroll 8
+        for (int j = 0; j < i; ++j) z = fma(broadcast<V>(Rodas4::a[i][j]), stage(j, p), z);
+        store(argument + p, z);
+      }
+      evaluator.evaluate(1, argument, scratch_loss_.data(), work_.data(), nullptr);
+      slope = work_.data();
+    }
+    for (std::int64_t p = 0; p < size; p += W) {
+      V sum{};
+#pragma GCC unroll 8
+      for (int j = 0; j < i; ++j) sum = fma(broadcast<V>(Rodas4::c[i][j]), stage(j, p), sum);
+      store(u + p, fma(sum, inverse_h, -load<V>(slope + p)));
+    }
+    solver_.solve(u);
+  }
+
   FLOWSCAPE_INLINE V stage(int j, std::int64_t p) const noexcept {
     return load<V>(stages_.data() + j * parameters_ * W + p);
   }

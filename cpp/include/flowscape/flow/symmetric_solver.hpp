@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 
 #include "flowscape/linalg/dense.hpp"
 #include "flowscape/objective/shape.hpp"
@@ -10,17 +11,20 @@
 
 namespace flowscape {
 
-/// L D L^T without pivoting, lanes in parallel; meant for positive definite matrices.
+/// L D L^T without pivoting, lanes in parallel; meant for positive definite matrices. Orders up to
+/// kUnrolled have code of their own, which keeps the vector being solved for in registers.
 template <int W>
 class SymmetricSolver {
  public:
   using V = Vec<W>;
   explicit SymmetricSolver(std::int64_t order)
-      : order_(order), factor_(triangle(order) * W), inverse_(order * W), row_(order * W) {}
+      : order_(order), factor_(triangle(order) * W), inverse_(order * W), row_(order * W),
+        kernels_(order <= kUnrolled ? unrolled(static_cast<int>(order)) : Kernels{}) {}
 
   /// Factors matrix + shift I; `matrix` packed lower [tri(P)][W]. Returns the lanes in which a
   /// pivot was not positive: those are not positive definite and must not be solved with.
   Mask<W> factor(const double* matrix, V shift) noexcept {
+    if (kernels_.factor != nullptr) return (this->*kernels_.factor)(matrix, shift);
     Mask<W> failed{};
     double* const u = row_.data();
     for (std::int64_t i = 0; i < order_; ++i) {
@@ -30,14 +34,14 @@ class SymmetricSolver {
         const double* const lj = factor_.data() + packed(j, 0) * W;
         V sum = load<V>(ai + j * W);
         for (std::int64_t q = 0; q < j; ++q)
-          sum = fma(-load<V>(u + q * W), load<V>(lj + q * W), sum);
+          sum = fnma(load<V>(u + q * W), load<V>(lj + q * W), sum);
         store(u + j * W, sum);
       }
       V pivot = load<V>(ai + i * W) + shift;
       for (std::int64_t q = 0; q < i; ++q) {
-        const V uq = load<V>(u + q * W), l = uq * load<V>(inverse_.data() + q * W);
+        const V uq = load<V>(u + q * W), l = uq * inverse(q);
         store(li + q * W, l);
-        pivot = fma(-l, uq, pivot);
+        pivot = fnma(l, uq, pivot);
       }
       failed |= ~(pivot > 0.0);
       store(inverse_.data() + i * W, 1.0 / pivot);
@@ -47,25 +51,95 @@ class SymmetricSolver {
 
   /// b <- (matrix + shift I)^{-1} b, b [P][W].
   void solve(double* b) const noexcept {
+    if (kernels_.solve != nullptr) return (this->*kernels_.solve)(b);
     for (std::int64_t i = 1; i < order_; ++i) {
-      const double* const l = factor_.data() + packed(i, 0) * W;
       V sum = load<V>(b + i * W);
-      for (std::int64_t q = 0; q < i; ++q) sum = fma(-load<V>(l + q * W), load<V>(b + q * W), sum);
+      for (std::int64_t q = 0; q < i; ++q) sum = fnma(lower(i, q), load<V>(b + q * W), sum);
       store(b + i * W, sum);
     }
-    for (std::int64_t i = 0; i < order_; ++i)
-      store(b + i * W, load<V>(b + i * W) * load<V>(inverse_.data() + i * W));
+    for (std::int64_t i = 0; i < order_; ++i) store(b + i * W, load<V>(b + i * W) * inverse(i));
     for (std::int64_t i = order_ - 1; i > 0; --i) {
-      const double* const l = factor_.data() + packed(i, 0) * W;
       const V x = load<V>(b + i * W);
       for (std::int64_t q = 0; q < i; ++q)
-        store(b + q * W, fma(-load<V>(l + q * W), x, load<V>(b + q * W)));
+        store(b + q * W, fnma(lower(i, q), x, load<V>(b + q * W)));
     }
   }
 
  private:
+  static constexpr int kUnrolled = 9;
+  struct Kernels {
+    Mask<W> (SymmetricSolver::*factor)(const double*, V) noexcept = nullptr;
+    void (SymmetricSolver::*solve)(double*) const noexcept = nullptr;
+  };
+
+  FLOWSCAPE_INLINE V lower(std::int64_t i, std::int64_t j) const noexcept {
+    return load<V>(factor_.data() + packed(i, j) * W);
+  }
+  FLOWSCAPE_INLINE V inverse(std::int64_t i) const noexcept {
+    return load<V>(inverse_.data() + i * W);
+  }
+
+  /// Right-looking: column j is divided by its pivot and taken out of the rest at once, so that
+  /// the next pivot waits for one update only.
+  template <int P>
+  Mask<W> factor_unrolled(const double* matrix, V shift) noexcept {
+    V a[P][P];
+    Mask<W> failed{};
+#pragma GCC unroll 16
+    for (int i = 0; i < P; ++i)
+#pragma GCC unroll 16
+      for (int j = 0; j <= i; ++j) {
+        a[i][j] = load<V>(matrix + packed(i, j) * W);
+        if (i == j) a[i][j] += shift;
+      }
+#pragma GCC unroll 16
+    for (int j = 0; j < P; ++j) {
+      failed |= ~(a[j][j] > 0.0);
+      const V reciprocal = 1.0 / a[j][j];
+      store(inverse_.data() + j * W, reciprocal);
+#pragma GCC unroll 16
+      for (int i = j + 1; i < P; ++i) {
+        const V l = a[i][j] * reciprocal;
+#pragma GCC unroll 16
+        for (int k = j + 1; k <= i; ++k) a[i][k] = fnma(l, a[k][j], a[i][k]);
+        store(factor_.data() + packed(i, j) * W, l);
+      }
+    }
+    return failed;
+  }
+
+  template <int P>
+  void solve_unrolled(double* b) const noexcept {
+    V x[P];
+#pragma GCC unroll 16
+    for (int i = 0; i < P; ++i) x[i] = load<V>(b + i * W);
+#pragma GCC unroll 16
+    for (int j = 0; j < P; ++j)
+#pragma GCC unroll 16
+      for (int i = j + 1; i < P; ++i) x[i] = fnma(lower(i, j), x[j], x[i]);
+#pragma GCC unroll 16
+    for (int i = 0; i < P; ++i) x[i] *= inverse(i);
+#pragma GCC unroll 16
+    for (int i = P - 1; i >= 0; --i) {
+#pragma GCC unroll 16
+      for (int j = 0; j < i; ++j) x[j] = fnma(lower(i, j), x[i], x[j]);
+      store(b + i * W, x[i]);
+    }
+  }
+
+  static Kernels unrolled(int order) noexcept {
+    return unrolled(order, std::make_integer_sequence<int, kUnrolled>());
+  }
+  template <int... p>
+  static Kernels unrolled(int order, std::integer_sequence<int, p...>) noexcept {
+    constexpr Kernels kernels[] = {{&SymmetricSolver::template factor_unrolled<p + 1>,
+                                    &SymmetricSolver::template solve_unrolled<p + 1>}...};
+    return kernels[order - 1];
+  }
+
   std::int64_t order_;
   AlignedBuffer factor_, inverse_, row_;
+  Kernels kernels_;
 };
 
 /// One network: blocked Cholesky.

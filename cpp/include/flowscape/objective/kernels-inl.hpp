@@ -147,33 +147,62 @@ FLOWSCAPE_INLINE void multiply(const double* u, const double* v, std::int64_t st
   for (std::int64_t i = 0; i < steps; ++i) put(row, i, at(u, i) * at(v, i));
 }
 
-/// One pass over a neuron: sum u s x and, at order 2, sum u q x x^T; sum v h with it.
+/// One pass over `count` neurons: for each sum v h, sum u s x and, at order 2, sum u q x x^T.
 ///
-/// u is e_k, the residual brought back to the neuron, v the weighted residual of an output.
-template <class Layout, int D, bool curved>
-FLOWSCAPE_INLINE void add_neuron(const ProblemData& p, std::int64_t first, std::int64_t steps,
-                                 const double* v, const double* u, const double* h,
-                                 const double* s, const double* q, double* outgoing,
-                                 double* incoming, double* curvature) noexcept {
-  constexpr int T = D * (D + 1) / 2;
+/// u is e_k, the residual brought back to the neuron, v the weighted residual of the first output.
+/// Neurons are `row` doubles apart in h, s, q and `stride` apart in the three outputs. Several at
+/// a time share what is read of u, v and x.
+template <class Layout, int D, bool curved, int count>
+void add_neurons(const ProblemData& p, std::int64_t first, std::int64_t steps,
+                                  const double* v, const double* u, const double* h,
+                                  const double* s, const double* q, double* outgoing,
+                                  double* incoming, double* curvature,
+                                  std::int64_t stride) noexcept {
+  constexpr int T = curved ? D * (D + 1) / 2 : 0;
+  const std::int64_t row = steps * kLanes;
   const auto x = Layout::features(p, first);
   const auto xx = Layout::products(p, first);
-  Native sum = at(outgoing, 0), line[D], square[T];
-  for (int j = 0; j < D; ++j) line[j] = at(incoming, j);
-  for (int t = 0; t < T && curved; ++t) square[t] = at(curvature, t);
-  for (std::int64_t i = 0; i < steps; ++i) {
-    const Native ui = at(u, i), us = ui * at(s, i);
-    sum = fma(at(v, i), at(h, i), sum);
-    for (int j = 0; j < D; ++j) line[j] = fma(us, x.get(i, j), line[j]);
-    if constexpr (curved) {
-      const Native uq = ui * at(q, i);
-      for (int t = 0; t < T; ++t) square[t] = fma(uq, xx.get(i, t), square[t]);
-    }
+  Native sum[count], line[count][D], square[count][T + 1];
+#pragma GCC unroll 4
+  for (int n = 0; n < count; ++n) {
+    sum[n] = at(outgoing + n * stride, 0);
+#pragma GCC unroll 4
+    for (int j = 0; j < D; ++j) line[n][j] = at(incoming + n * stride, j);
+#pragma GCC unroll 10
+    for (int t = 0; t < T; ++t) square[n][t] = at(curvature + n * stride, t);
   }
-  put(outgoing, 0, sum);
-  for (int j = 0; j < D; ++j) put(incoming, j, line[j]);
-  for (int t = 0; t < T && curved; ++t) put(curvature, t, square[t]);
+  for (std::int64_t i = 0; i < steps; ++i) {
+    const Native ui = at(u, i), vi = at(v, i);
+    Native us[count], uq[count];
+#pragma GCC unroll 4
+    for (int n = 0; n < count; ++n) {
+      sum[n] = fma(vi, at(h + n * row, i), sum[n]);
+      us[n] = ui * at(s + n * row, i);
+      if constexpr (curved) uq[n] = ui * at(q + n * row, i);
+    }
+#pragma GCC unroll 4
+    for (int j = 0; j < D; ++j)
+#pragma GCC unroll 4
+      for (int n = 0; n < count; ++n) line[n][j] = fma(us[n], x.get(i, j), line[n][j]);
+#pragma GCC unroll 10
+    for (int t = 0; t < T; ++t)
+#pragma GCC unroll 4
+      for (int n = 0; n < count; ++n) square[n][t] = fma(uq[n], xx.get(i, t), square[n][t]);
+  }
+#pragma GCC unroll 4
+  for (int n = 0; n < count; ++n) {
+    put(outgoing + n * stride, 0, sum[n]);
+#pragma GCC unroll 4
+    for (int j = 0; j < D; ++j) put(incoming + n * stride, j, line[n][j]);
+#pragma GCC unroll 10
+    for (int t = 0; t < T; ++t) put(curvature + n * stride, t, square[n][t]);
+  }
 }
+
+/// Neurons whose sums fit the registers together.
+template <int D>
+inline constexpr int kNeuronsAtOnce =
+    kLanes < 8 ? 1 : std::clamp(24 / (1 + D + D * (D + 1) / 2), 1, 4);
 
 /// Head and neuron moments of one block, up to derivative `order`.
 template <class Layout, int D>
@@ -193,13 +222,25 @@ void add_neuron_moments(const ProblemData& p, const double* theta, int order, st
     for (std::int64_t i = 0; i < steps; ++i) total += weight.get(i, 0);
     put(moments, 1 + K, total);
   }
+  // With one output e_k is a_k W r; a_k is applied when assembled and the rest is shared.
+  constexpr int group = kNeuronsAtOnce<std::max(D, 1)>;
+  const std::int64_t in_groups = D > 0 && K == 1 ? shape.width / group * group : 0;
+  if constexpr (D > 0)
+    for (std::int64_t k = 0; k < in_groups; k += group) {
+      double* const out = moments + layout.neuron(k) * kLanes;
+      const auto add = order == 2 ? add_neurons<Layout, D, true, group>
+                                  : add_neurons<Layout, D, false, group>;
+      add(p, first, steps, b.weighted, b.weighted, b.h + k * row, b.s + k * row, b.q + k * row,
+          out, out + layout.incoming * kLanes, out + layout.curvature * kLanes,
+          layout.per_neuron * kLanes);
+    }
   for (std::int64_t k = 0; k < shape.width; ++k) {
     double* const out = moments + layout.neuron(k) * kLanes;
     double *const incoming = out + layout.incoming * kLanes;
     double *const curvature = out + layout.curvature * kLanes;
     const double *const h = b.h + k * row, *const s = b.s + k * row, *const q = b.q + k * row;
     double* const scratch = b.z + k * row;  // pre-activations are no longer needed
-    const double* back = b.weighted;  // one output: a_k is applied when assembled
+    const double* back = b.weighted;
     if (K > 1) {
       for (std::int64_t i = 0; i < steps; ++i) put(b.back, i, Native{});
       for (std::int64_t o = 0; o < K; ++o) {
@@ -212,12 +253,10 @@ void add_neuron_moments(const ProblemData& p, const double* theta, int order, st
         add_dot(b.weighted + o * row, h, steps, out + o * kLanes);
     }
     if constexpr (D > 0) {
-      if (order == 2)
-        add_neuron<Layout, D, true>(p, first, steps, b.weighted, back, h, s, q, out, incoming,
-                                    curvature);
-      else
-        add_neuron<Layout, D, false>(p, first, steps, b.weighted, back, h, s, q, out, incoming,
-                                     curvature);
+      const auto add =
+          order == 2 ? add_neurons<Layout, D, true, 1> : add_neurons<Layout, D, false, 1>;
+      if (k >= in_groups)
+        add(p, first, steps, b.weighted, back, h, s, q, out, incoming, curvature, 0);
     } else {
       add_dot(b.weighted, h, steps, out);
       if (order == 2) {
