@@ -116,15 +116,16 @@ class Problem:
 
     def loss(self, theta: ArrayLike, *, n_threads: int | None = None) -> Floats:
         """Return the loss, () or (B,)."""
-        return self.evaluate(theta, order=0, n_threads=n_threads)[0]
+        plain = self.core.evaluate_plain(theta, 0, n_threads)
+        return (self.evaluate(theta, 0, n_threads=n_threads) if plain is None else plain)[0]
 
     def gradient(self, theta: ArrayLike, *, n_threads: int | None = None) -> Floats:
         """Return the gradient, (P,) or (B, P)."""
-        return self.evaluate(theta, order=1, n_threads=n_threads)[1]
+        return self.evaluate(theta, 1, n_threads=n_threads)[1]
 
     def hessian(self, theta: ArrayLike, *, n_threads: int | None = None) -> Floats:
         """Return the Hessian, (P, P) or (B, P, P), by closed form."""
-        return self.evaluate(theta, order=2, n_threads=n_threads)[2]
+        return self.evaluate(theta, 2, n_threads=n_threads)[2]
 
     def evaluate(
         self, theta: ArrayLike, order: int = 2, *, n_threads: int | None = None
@@ -147,6 +148,9 @@ class Problem:
         ShapeError, OptionError, ProblemError
             If an argument has a wrong shape or value.
         """
+        plain = self.core.evaluate_plain(theta, order, n_threads)
+        if plain is not None:
+            return plain
         rows, single = self._rows(theta)
         out = self.core.evaluate(rows, _order(order), thread_count(n_threads))
         return tuple(part[0] for part in out) if single else out

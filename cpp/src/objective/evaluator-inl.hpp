@@ -56,6 +56,9 @@ void Evaluator<Layout>::prepare(int order) {
     moments_.resize(sums * kLanes);
     if (networks == 1) reduced_.resize(sums);
   }
+  const std::int64_t rows =
+      networks * (4 + 3 * parameters() + (order == 2 ? triangle(parameters()) : 0));
+  if (rows > rows_.size()) rows_.resize(rows);
   if (order == 2 && places_.empty()) places_ = pair_places(problem_.shape);
 }
 

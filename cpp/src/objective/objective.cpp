@@ -41,10 +41,8 @@ void Objective::evaluate(int order, std::int64_t batch, const double* theta, dou
   with_layout([&]<class Layout>() {
     constexpr int W = Layout::networks;
     for_network_blocks<Layout>(*this, order, batch, nanoseconds(order), n_threads, [&] {
-      AlignedBuffer buffer(W * (1 + 2 * P + (order == 2 ? triangle(P) : 0)));
-      return [&, buffer = std::move(buffer)](Evaluator<Layout>& evaluator,
-                                             std::int64_t first) mutable {
-        double *const in = buffer.data(), *const l = in + P * W, *const g = l + W;
+      return [&](Evaluator<Layout>& evaluator, std::int64_t first) {
+        double *const in = evaluator.rows(), *const l = in + P * W, *const g = l + W;
         double* const h = g + P * W;
         gather_rows<W>(theta, batch, P, first, in);
         evaluator.evaluate(order, in, l, g, h);
@@ -62,9 +60,8 @@ void Objective::hessian_vector(std::int64_t batch, const double* theta, const do
   with_layout([&]<class Layout>() {
     constexpr int W = Layout::networks;
     for_network_blocks<Layout>(*this, 1, batch, nanoseconds(1), n_threads, [&] {
-      return [&, buffer = AlignedBuffer(3 * P * W)](Evaluator<Layout>& evaluator,
-                                                    std::int64_t first) mutable {
-        double *const in = buffer.data(), *const v = in + P * W, *const out = v + P * W;
+      return [&](Evaluator<Layout>& evaluator, std::int64_t first) {
+        double *const in = evaluator.rows(), *const v = in + P * W, *const out = v + P * W;
         gather_rows<W>(theta, batch, P, first, in);
         gather_rows<W>(direction, batch, P, first, v);
         evaluator.hessian_vector(in, v, out);
@@ -80,9 +77,8 @@ void Objective::noise(std::int64_t batch, const double* theta, double* zero_loss
   with_layout([&]<class Layout>() {
     constexpr int W = Layout::networks;
     for_network_blocks<Layout>(*this, 1, batch, 2 * nanoseconds(1), n_threads, [&] {
-      return [&, buffer = AlignedBuffer((P + 4) * W)](Evaluator<Layout>& evaluator,
-                                                      std::int64_t first) mutable {
-        double *const in = buffer.data(), *const out = in + P * W;
+      return [&](Evaluator<Layout>& evaluator, std::int64_t first) {
+        double *const in = evaluator.rows(), *const out = in + P * W;
         gather_rows<W>(theta, batch, P, first, in);
         const Noise<W> noise = evaluator.noise(in);
         double* const rows[] = {zero_loss, loss, gradient, hessian};

@@ -40,6 +40,9 @@ class Evaluator {
   /// Allocates what evaluate() needs up to `order`; at order 2 that grows as the square of P.
   void prepare(int order);
 
+  /// Room for theta, loss, gradient and, once prepared for it, Hessian of a block: the caller's.
+  double* rows() noexcept { return rows_.data(); }
+
   const ProblemData& problem() const noexcept { return problem_; }
   std::int64_t parameters() const noexcept { return problem_.shape.parameters(); }
 
@@ -82,7 +85,7 @@ class Evaluator {
 
   const ProblemData& problem_;
   MomentLayout layout_;
-  AlignedBuffer storage_, moments_, reduced_, absolute_;
+  AlignedBuffer storage_, moments_, reduced_, absolute_, rows_;
   std::vector<std::int32_t> places_;   ///< of the pair moments among their sums
   SmallKernel small_[3] = {};          ///< by order; null if the network is not small
   std::vector<Term> separate_;
