@@ -6,29 +6,34 @@ command (`recover`). Start with docs/tour.md.
 """
 
 import importlib as _importlib
+import importlib.util as _util
+import sys as _sys
+from types import ModuleType as _ModuleType
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
-from flowscape.branches import Branch, Branches, branches, count_branches, matching
-from flowscape.classify import Verdicts, classify
-from flowscape.errors import (
-    FlowscapeError,
-    InternalError,
-    OptionError,
-    ProblemError,
-    ShapeError,
-    StoreError,
-)
-from flowscape.flow import Flow, gradient_flow
-from flowscape.objective import Noise, Problem
-from flowscape.polish import Polished, polish
-from flowscape.problem import Activation, Samples, Teacher, Term, TwoLayer, activation
-from flowscape.status import Kind, Status
-
 if _TYPE_CHECKING:
+    from flowscape.branches import Branch, Branches, branches, count_branches, matching
+    from flowscape.classify import Verdicts, classify
+    from flowscape.errors import (
+        FlowscapeError,
+        InternalError,
+        OptionError,
+        ProblemError,
+        ShapeError,
+        StoreError,
+    )
+    from flowscape.flow import Flow, gradient_flow
+    from flowscape.objective import Noise, Problem
+    from flowscape.polish import Polished, polish
+    from flowscape.problem import Activation, Samples, Teacher, Term, TwoLayer, activation
+    from flowscape.status import Kind, Status
     from flowscape.sweep import RecoverResult, Study, load, recover
 
 __version__ = "0.1.0"
+
+# Here, not later, it is found out that this machine cannot run the compiled core.
+_core = _importlib.import_module(f"{__name__}._core")
 
 __all__ = [
     "Activation",
@@ -64,14 +69,52 @@ __all__ = [
     "recover",
 ]
 
-_SWEEP = ("RecoverResult", "Study", "load", "recover")
+_HOMES = {
+    "branches": ("Branch", "Branches", "branches", "count_branches", "matching"),
+    "classify": ("Verdicts", "classify"),
+    "errors": (
+        "FlowscapeError",
+        "InternalError",
+        "OptionError",
+        "ProblemError",
+        "ShapeError",
+        "StoreError",
+    ),
+    "flow": ("Flow", "gradient_flow"),
+    "objective": ("Noise", "Problem"),
+    "polish": ("Polished", "polish"),
+    "problem": ("Activation", "Samples", "Teacher", "Term", "TwoLayer", "activation"),
+    "status": ("Kind", "Status"),
+    "sweep": ("RecoverResult", "Study", "load", "recover"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+class _Package(_ModuleType):
+    """Keeps `branches`, `classify` and `polish` functions.
+
+    Whoever imports a submodule makes it an attribute of its package; three of ours share their
+    name with the function that they export.
+    """
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name not in _HOME_OF or not isinstance(value, _ModuleType):
+            super().__setattr__(name, value)
+
+
+_sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> _Any:
-    """Import the sweep layer when it is first used."""
-    if name in _SWEEP:
-        return getattr(_importlib.import_module("flowscape.sweep"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    """Import a public name, or a submodule, when it is first used."""
+    if name in _HOME_OF:
+        value = getattr(_importlib.import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+    elif not name.startswith("__") and _util.find_spec(f"{__name__}.{name}"):
+        value = _importlib.import_module(f"{__name__}.{name}")
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:
