@@ -25,6 +25,10 @@ void for_network_blocks(const Objective& objective, int order, std::int64_t batc
 
 }  // namespace
 
+Objective::Objective(ProblemData problem) : problem_(std::move(problem)) {
+  if (problem_.kernel == KernelShape::network_lanes) square_places_ = square_places(parameters());
+}
+
 double Objective::nanoseconds(int order) const noexcept {
   const Shape& s = problem_.shape;
   const double features = static_cast<double>(s.features());
@@ -48,7 +52,7 @@ void Objective::evaluate(int order, std::int64_t batch, const double* theta, dou
         evaluator.evaluate(order, in, l, g, h);
         scatter_rows<W>(l, batch, 1, first, loss);
         if (order >= 1) scatter_rows<W>(g, batch, P, first, gradient);
-        if (order == 2) scatter_symmetric<W>(h, batch, P, first, hessian);
+        if (order == 2) scatter_symmetric<W>(h, batch, P, square_places_.data(), first, hessian);
       };
     });
   });

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <vector>
 
 #include "flowscape/objective/shape.hpp"
 #include "flowscape/simd/vector.hpp"
@@ -42,15 +43,15 @@ void scatter_places(const double* block, std::int64_t total, std::int64_t column
     const std::int64_t live = std::min<std::int64_t>(W, total - first);
     for (std::int64_t c = 0; c < columns; c += W) {
       const int count = static_cast<int>(std::min<std::int64_t>(W, columns - c));
-      V tile[W]{};
-      if (count == W) {
+      V tile[W];
 #pragma GCC unroll 8
-        for (int l = 0; l < W; ++l) tile[l] = load<V>(block + place(c + l) * W);
-      } else {
-        for (int l = 0; l < count; ++l) tile[l] = load<V>(block + place(c + l) * W);
-      }
+      for (int l = 0; l < W; ++l)
+        tile[l] = load<V>(block + place(std::min(c + l, columns - 1)) * W);
       transpose(tile);
-      if (live == W) {
+      if (live == W && count == W) {
+#pragma GCC unroll 8
+        for (int l = 0; l < W; ++l) store_unaligned(out + l * columns + c, tile[l]);
+      } else if (live == W) {
 #pragma GCC unroll 8
         for (int l = 0; l < W; ++l) store_first(out + l * columns + c, tile[l], count);
       } else {
@@ -68,16 +69,28 @@ void scatter_rows(const double* block, std::int64_t total, std::int64_t columns,
   scatter_places<W>(block, total, columns, first, rows, [](std::int64_t c) { return c; });
 }
 
+/// Place in the packed lower triangle of every entry of a symmetric matrix, row by row.
+inline std::vector<std::int32_t> square_places(std::int64_t order) {
+  std::vector<std::int32_t> places;
+  for (std::int64_t i = 0; i < order; ++i)
+    for (std::int64_t j = 0; j < order; ++j)
+      places.push_back(static_cast<std::int32_t>(j <= i ? packed(i, j) : packed(j, i)));
+  return places;
+}
+
 /// Packed lower triangles [tri(P)][network] to full symmetric matrices, one per row.
 template <int W>
 void scatter_symmetric(const double* block, std::int64_t total, std::int64_t order,
-                       std::int64_t first, double* rows) noexcept {
-  std::int64_t i = 0, j = 0;
-  scatter_places<W>(block, total, order * order, first, rows, [&](std::int64_t) {
-    const std::int64_t here = j <= i ? packed(i, j) : packed(j, i);
-    if (++j == order) j = 0, ++i;
-    return here;
-  });
+                       const std::int32_t* places, std::int64_t first, double* rows) noexcept {
+  if constexpr (W == 1) {
+    double* const matrix = rows + first * order * order;
+    for (std::int64_t i = 0; i < order; ++i)
+      for (std::int64_t j = 0; j <= i; ++j)
+        matrix[i * order + j] = matrix[j * order + i] = *block++;
+  } else {
+    scatter_places<W>(block, total, order * order, first, rows,
+                      [places](std::int64_t c) { return places[c]; });
+  }
 }
 
 }  // namespace flowscape

@@ -57,7 +57,7 @@ class EvaluatorPool {
 
 class Objective {
  public:
-  explicit Objective(ProblemData problem) : problem_(std::move(problem)) {}
+  explicit Objective(ProblemData problem);
   Objective(const Objective&) = delete;
   Objective& operator=(const Objective&) = delete;
 
@@ -102,6 +102,7 @@ class Objective {
 
  private:
   ProblemData problem_;
+  std::vector<std::int32_t> square_places_;  ///< of lane = network
   mutable EvaluatorPool<NetworkLanes> network_pool_;
   mutable EvaluatorPool<SampleLanes> sample_pool_;
 };

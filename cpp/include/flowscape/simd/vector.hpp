@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #if defined(__AVX512F__) || defined(__AVX2__) || defined(__SSE2__)
 #include <immintrin.h>
@@ -96,26 +97,31 @@ FLOWSCAPE_INLINE void store_first(double* p, V v, int n) {
   for (int l = 0; l < n; ++l) p[l] = v[l];
 }
 
+namespace detail {
+/// Exchanges the off-diagonal blocks of side `half` in rows r and r + half.
+template <int half, class V, int... l>
+FLOWSCAPE_INLINE void exchange_blocks(V& a, V& b, std::integer_sequence<int, l...>) {
+  constexpr int W = kWidth<V>;
+  const V low = __builtin_shufflevector(a, b, (l & half ? W + l - half : l)...);
+  b = __builtin_shufflevector(a, b, (l & half ? W + l : l + half)...);
+  a = low;
+}
+
+template <int half, class V>
+FLOWSCAPE_INLINE void transpose_blocks(V* rows) {
+  constexpr int W = kWidth<V>;
+#pragma GCC unroll 8
+  for (int r = 0; r < W; ++r)
+    if ((r & half) == 0)
+      exchange_blocks<half>(rows[r], rows[r + half], std::make_integer_sequence<int, W>());
+  if constexpr (half > 1) transpose_blocks<half / 2>(rows);
+}
+}  // namespace detail
+
 /// rows[r][l] <-> rows[l][r].
 template <class V>
 FLOWSCAPE_INLINE void transpose(V (&rows)[kWidth<V>]) {
-  constexpr int W = kWidth<V>;
-#pragma GCC unroll 4
-  for (int half = W / 2; half > 0; half /= 2) {
-    MaskOf<V> low{}, high{};  // exchanges the off-diagonal blocks of side `half`
-#pragma GCC unroll 8
-    for (int l = 0; l < W; ++l) {
-      low[l] = l & half ? W + l - half : l;
-      high[l] = l & half ? W + l : l + half;
-    }
-#pragma GCC unroll 8
-    for (int r = 0; r < W; ++r) {
-      if (r & half) continue;
-      const V a = rows[r], b = rows[r + half];
-      rows[r] = __builtin_shuffle(a, b, low);
-      rows[r + half] = __builtin_shuffle(a, b, high);
-    }
-  }
+  if constexpr (kWidth<V> > 1) detail::transpose_blocks<kWidth<V> / 2>(rows);
 }
 
 /// a·b + c; one rounding where the level has the instruction, two where it has not.
