@@ -8,7 +8,7 @@ samples, outputs and neurons alone.
 import numpy as np
 import pytest
 
-from flowscape import TwoLayer, _core
+from flowscape import Problem, Samples, TwoLayer, _core
 from flowscape.problem import LOSSES
 from flowscape.problem.functions import FUNCTIONS
 from flowscape.testing import (
@@ -85,6 +85,20 @@ def test_every_width_and_input_dimension(width, inputs, bias):
     shape = {"width": width, "inputs": inputs, "bias": bias, "outputs": outputs}
     shape |= {"output_bias": (width + inputs // 2) % 2 == 1, "activation": "sigmoid"}
     run(width, 9, 2, l2=0.3 * (inputs % 2), weights=width % 2 == 0, **shape)
+
+
+@pytest.mark.parametrize("width", range(1, 6))
+@pytest.mark.parametrize("inputs", range(1, 5))
+@pytest.mark.parametrize("weight", [None, 0.375])
+def test_small_networks(width, inputs, weight):
+    """One output, no output bias, equal weights: the kernels that stay in registers, and past."""
+    rng = np.random.default_rng(width)
+    net = TwoLayer(width, inputs, activation="tanh", bias=inputs == 2)
+    prob = random_problem(rng, net, 6, loss="half_sum", l2=0.25 if width == 2 else 0.0)
+    if weight is not None:
+        data = Samples(prob.data.x, prob.data.y, weights=np.full(6, weight))
+        prob = Problem(net, data, loss="half_sum", l2=prob.l2)
+    compare(prob, random_theta(rng, net, 9), rng)
 
 
 @pytest.mark.parametrize("outputs", [1, 2, 3])

@@ -61,6 +61,15 @@ def test_functions_keep_their_names_whatever_is_imported_first():
     assert done.stderr == ""
 
 
+@pytest.mark.parametrize("policy", [None, "active"])
+def test_import_leaves_the_environment_alone(policy):
+    setting = "" if policy is None else f"os.environ['OMP_WAIT_POLICY'] = {policy!r}; "
+    done = python(
+        f"import os; {setting}a = dict(os.environ); import flowscape; print(a == os.environ)"
+    )
+    assert done.stdout.splitlines()[-1] == "True"
+
+
 def test_exactly_one_level_is_loaded():
     done = python("import sys, flowscape; print(*(n for n in sys.modules if '_core._core_' in n))")
     assert done.stdout.splitlines()[-1].split() == [
