@@ -5,6 +5,7 @@ and they take turns, so that all of them meet the same machine. Prints the CPU t
 median over the rounds, and the ratio of each level to the next wider one. Losses must agree.
 """
 
+import itertools
 import os
 import subprocess
 import sys
@@ -58,7 +59,7 @@ def main(rounds: int) -> None:
         spent, loss = process.stdout.readline().split()
         return float(spent), float(loss)
 
-    columns = [*levels, *(f"{b}/{a}" for a, b in zip(levels, levels[1:], strict=False))]
+    columns = [*levels, *(f"{b}/{a}" for a, b in itertools.pairwise(levels))]
     print(f"{'CPU ms per call':18s}" + "".join(f"{name:>10s}" for name in columns))
     for name in WORKLOADS:
         for order in (1, 2) if name != "W4" else (1,):
