@@ -15,7 +15,7 @@ py::dict gradient_flow_rows(const Objective& objective, const Array& theta0, con
   require_shape(theta0, "theta0", -1, P);
   const std::int64_t B = theta0.shape(0), T = save_at.size();
   if (atol.ndim() != 1 || atol.shape(0) != B) throw py::value_error("atol must have shape (B,)");
-  if (method < 0 || method > 1) throw py::value_error("method must be 0 or 1");
+  if (method < 0 || method > 2) throw py::value_error("method must be 0, 1 or 2");
   Array theta({B, P}), t(B), loss(B), slope(B), floor(B);
   Array saved = T > 0 ? Array({B, T, P}) : Array(0);
   Integers steps(B), rejected(B), gradients(B), hessians(B);

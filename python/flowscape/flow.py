@@ -26,8 +26,8 @@ from flowscape.threads import MOST_STEPS, checked_progress, thread_count
 
 __all__ = ["METHODS", "Flow", "gradient_flow"]
 
-METHODS: tuple[str, ...] = ("auto", "rosenbrock", "rk45")
-_CORE_METHODS = {"rosenbrock": 0, "rk45": 1}
+METHODS: tuple[str, ...] = ("auto", "rosenbrock", "rk45", "bdf")
+_CORE_METHODS = {"rosenbrock": 0, "rk45": 1, "bdf": 2}
 
 Floats = NDArray[np.float64]
 Progress = Callable[[int], object]

@@ -1,5 +1,6 @@
 #include "flowscape/flow/flow.hpp"
 
+#include "flowscape/flow/bdf.hpp"
 #include "flowscape/flow/dormand_prince.hpp"
 #include "flowscape/flow/integrator.hpp"
 #include "flowscape/flow/rosenbrock.hpp"
@@ -38,6 +39,8 @@ void gradient_flow(const Objective& objective, FlowMethod method, const FlowOpti
         std::clamp<std::int64_t>((batch + lanes - 1) / lanes, 1, std::max(1, n_threads)));
     if (method == FlowMethod::rk45)
       run_all<Layout, DormandPrinceStep<Layout>>(objective, options, output, queue, threads);
+    else if (method == FlowMethod::bdf)
+      run_all<Layout, BdfStep<Layout>>(objective, options, output, queue, threads);
     else
       run_all<Layout, RosenbrockStep<Layout>>(objective, options, output, queue, threads);
   });

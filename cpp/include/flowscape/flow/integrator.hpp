@@ -34,6 +34,10 @@ class Integrator {
   static constexpr int W = Layout::networks;
   using V = Vec<W>;
   using M = Mask<W>;
+  /// Has a memory of earlier points and chooses its own steps (bdf.hpp).
+  static constexpr bool multistep = requires { Method::highest_order; };
+  /// Explicit: the step is held below a bound from the Hessian.
+  static constexpr bool capped = requires(const double* h) { Method::longest_step(h, 1); };
 
   Integrator(Evaluator<Layout>& evaluator, const FlowOptions& options, const FlowOutput& output,
              FlowQueue& queue)
@@ -111,7 +115,8 @@ class Integrator {
     take_new(fresh, false);
     if (pattern_.size() > 0) evaluator_.pattern(y_.data(), pattern_.data());
     refresh_floor(fresh);
-    if constexpr (!Method::needs_hessian) refresh_cap(fresh);
+    if constexpr (capped) refresh_cap(fresh);
+    if constexpr (multistep) method_.begin(evaluator_, fresh, y_.data(), gradient_.data());
     // h0 moves y by one per cent of its own size, or of the tolerance where that is larger
     // (Hairer, Norsett and Wanner, section II.4, first guess).
     V size{}, speed{}, extent{};
@@ -162,12 +167,16 @@ class Integrator {
   /// One trial step of all lanes; returns those that ended, with their status in ending_.
   M step() noexcept {
     V h = min(h_, options_.t_max - t_);
-    if constexpr (!Method::needs_hessian) h = min(h, cap_);
-    const M refused =
-        method_.attempt(evaluator_, y_.data(), gradient_.data(), hessian_.data(), h,
-                        y_new_.data(), error_.data());
-    method_.evaluate_new(evaluator_, y_.data(), y_new_.data(), loss_new_.data(),
-                         gradient_new_.data(), hessian_new_.data(), correction_.data());
+    if constexpr (capped) h = min(h, cap_);
+    M refused;
+    if constexpr (multistep) {
+      refused = method_.attempt(evaluator_, trial(h));
+    } else {
+      refused = method_.attempt(evaluator_, y_.data(), gradient_.data(), hessian_.data(), h,
+                                y_new_.data(), error_.data());
+      method_.evaluate_new(evaluator_, y_.data(), y_new_.data(), loss_new_.data(),
+                           gradient_new_.data(), hessian_new_.data(), correction_.data());
+    }
     constexpr bool checks = Method::corrects;
     V error{}, correction{}, extent{};
     for (std::int64_t p = 0; p < size_; p += W) {
@@ -197,10 +206,24 @@ class Integrator {
       crossed = evaluator_.crossed(pattern_.data(), pattern_new_.data()) & accepted;
       accepted &= ~crossed;
     }
-    const V h_next = next_step(h, error2, accepted, finite & ~refused);
+    V h_next;
+    if constexpr (multistep)
+      h_next = method_.advance(trial(h), accepted, finite & ~refused, error2);
+    else
+      h_next = next_step(h, error2, accepted, finite & ~refused);
     const M end = conclude(h, h_next, accepted, crossed, finite, extent, slope);
     h_ = h_next;
     return end;
+  }
+
+  /// What a multistep method reads and writes in a step of length h.
+  auto trial(V h) noexcept {
+    M live;
+    for (int l = 0; l < W; ++l) live[l] = run_[l] >= 0 ? -1 : 0;
+    return typename Method::Trial{
+        live, h, atol_, options_.rtol, max(broadcast<V>(options_.gtol), floor_),
+        y_.data(), y_new_.data(), loss_new_.data(), gradient_new_.data(), error_.data(),
+        hessian_.data(), hessian_new_.data(), gradients_, hessians_};
   }
 
   /// Step after this one; never longer than this one right after a rejection.
@@ -242,14 +265,15 @@ class Integrator {
       ++steps_[l];
       // Before a run may end at the floor, the floor is computed at that very point.
       due[l] = (steps_[l] % kFloorAge == 0 || slope[l] <= 4.0 * floor_[l]) ? -1 : 0;
-      if constexpr (!Method::needs_hessian) stale[l] = steps_[l] % kCapAge == 0 ? -1 : 0;
+      if constexpr (capped) stale[l] = steps_[l] % kCapAge == 0 ? -1 : 0;
     }
     if (any(due)) refresh_floor(due);
-    if constexpr (!Method::needs_hessian)
+    if constexpr (capped)
       if (any(stale)) refresh_cap(stale);
     if (pattern_.size() > 0) evaluator_.pattern(y_.data(), pattern_.data());
 
     const V target = max(broadcast<V>(options_.gtol), floor_);
+    if constexpr (multistep) slope = evaluate_model(accepted & (slope <= target), slope);
     M ended{};
     for (int l = 0; l < W; ++l) {
       if (run_[l] < 0) continue;
@@ -270,7 +294,23 @@ class Integrator {
       ending_[l] = status;
       ended[l] = -1;
     }
+    if constexpr (multistep) evaluate_model(ended, slope);
     return ended;
+  }
+
+  /// Puts loss and gradient at y where the method's model stood for them, in the lanes of `due`;
+  /// returns the gradients' norms.
+  V evaluate_model(M due, V slope) noexcept {
+    due &= method_.modelled();
+    if (!any(due)) return slope;
+    evaluator_.evaluate(1, y_.data(), loss_new_.data(), gradient_new_.data(), nullptr);
+    for (std::int64_t p = 0; p < size_; p += W)
+      store(gradient_.data() + p, select<V>(due, load<V>(gradient_new_.data() + p),
+                                            load<V>(gradient_.data() + p)));
+    store(loss_.data(), select<V>(due, load<V>(loss_new_.data()), load<V>(loss_.data())));
+    for (int l = 0; l < W; ++l) gradients_[l] += due[l] ? 1 : 0;
+    method_.evaluated(due);
+    return select<V>(due, steepest(gradient_.data()), slope);
   }
 
   /// The new point becomes the present one in the lanes of `take`.

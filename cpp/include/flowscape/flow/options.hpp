@@ -19,7 +19,7 @@ enum class Status : std::int8_t {
   kink = 9,
 };
 
-enum class FlowMethod : int { rosenbrock = 0, rk45 = 1 };
+enum class FlowMethod : int { rosenbrock = 0, rk45 = 1, bdf = 2 };
 
 struct FlowOptions {
   double rtol;
