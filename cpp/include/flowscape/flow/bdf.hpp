@@ -16,6 +16,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <utility>
 
 #include "flowscape/flow/costs.hpp"
 #include "flowscape/flow/ndf.hpp"
@@ -42,7 +43,7 @@ class BdfStep {
     V h;     ///< step to try
     V atol;
     double rtol;
-    V target;  ///< gradient at which the run may end
+    V target, floor;  ///< gradients at which the run may end, and cannot but end
     const double* y;
     double *y_new, *loss, *gradient, *error;  ///< at the new point; error is the estimate
     double *hessian, *hessian_scratch;        ///< the one kept, in and out; room for another
@@ -71,6 +72,8 @@ class BdfStep {
       equal_[l] = failures_[l] = 0;
       age_[l] = kTrust;
       rate_[l] = 1.0;
+      beyond_[l] = 0.0;
+      aims_[l] = 0;
       stale_[l] = 0;
       shift_[l] = 0.0;
     }
@@ -96,6 +99,36 @@ class BdfStep {
     return refused;
   }
 
+  /// Of the accepted lanes those whose step went past the point where the gradient falls to its
+  /// target: too long to say where a flow ends, and to be repeated with the length that leads
+  /// there. `before` and `after` are norms of the gradient at both ends.
+  M passed_target(const Trial& s, M accepted, V before, V after) noexcept {
+    M passed{};
+    for (int l = 0; l < W; ++l) {
+      if (!accepted[l]) continue;
+      const double aim = s.target[l] * (1.0 - 0.5 * kWindow);
+      const bool short_of = after[l] > s.target[l];
+      aimed_[l] = 0.0;
+      if (aims_[l] >= kAims || s.target[l] <= s.floor[l] || (short_of && !(beyond_[l] > 0.0)))
+        continue;
+      if (short_of) {
+        // Between two ends known: the logarithm of the gradient is taken as linear in time.
+        beyond_[l] -= s.h[l];
+        const double now = std::log(after[l] / aim);
+        aimed_[l] = beyond_[l] * now / (now - slope_beyond_[l]);
+        if (!(aimed_[l] > 0.0)) aimed_[l] = beyond_[l] = 0.0;
+      } else if (after[l] < s.target[l] * (1.0 - kWindow)) {
+        beyond_[l] = s.h[l];
+        slope_beyond_[l] = std::log(after[l] / aim);
+        const double first = std::log(before[l] / aim);
+        aimed_[l] = s.h[l] * first / (first - slope_beyond_[l]);
+        passed[l] = -1;
+      }
+      ++aims_[l];
+    }
+    return passed;
+  }
+
   /// Takes the accepted lanes to the new point and returns the length of the next step.
   V advance(const Trial& s, M accepted, M solved, V error2) noexcept {
     last_order_ = order_;
@@ -103,7 +136,8 @@ class BdfStep {
     V next = s.h;
     for (int l = 0; l < W; ++l) {
       if (!s.live[l]) continue;
-      if (accepted[l]) next[l] *= after_success(s, l, error2[l]);
+      if (aimed_[l] > 0.0) next[l] = aim(l, accepted[l] != 0);
+      else if (accepted[l]) next[l] *= after_success(s, l, error2[l]);
       else next[l] *= after_failure(l, solved[l] != 0, error2[l]);
     }
     return next;
@@ -128,8 +162,9 @@ class BdfStep {
   static constexpr int kTrust = 8;        // steps between measurements of Newton's remainder
   static constexpr double kMargin = 4.0;  // of a predicted remainder against a measured one
   static constexpr double kSolved = 1e-3; // remainder in units of the tolerance
-  static constexpr double kSafety = 0.9, kShrink = 0.2, kGrow = 10.0, kUnsolved = 0.4;
-  using Counts = std::int64_t[W];
+  static constexpr double kSafety = 0.8, kShrink = 0.2, kGrow = 10.0, kUnsolved = 0.4;
+  static constexpr double kWindow = 1e-5; // below the target, where a step may land
+  static constexpr int kAims = 8;         // steps spent on landing there
 
   double* difference(int j) noexcept { return differences_.data() + j * size_; }
   FLOWSCAPE_INLINE static void put(M where, double* to, V value) noexcept {
@@ -373,6 +408,11 @@ class BdfStep {
     return Ndf::error(j - 1) * std::sqrt(sum * mean_);
   }
 
+  double aim(int l, bool accepted) noexcept {
+    if (accepted) equal_[l] = 0;
+    return std::exchange(aimed_[l], 0.0);
+  }
+
   static double growth(double error, int order) noexcept {
     return kSafety * std::pow(std::max(error, 1e-15), -1.0 / (order + 1));
   }
@@ -417,7 +457,10 @@ class BdfStep {
   V h_{}, leading_{}, shift_{}, error_constant_{};
   M order_{}, last_order_{}, model_{}, fresh_{}, stale_{}, unfactored_{};
   double rate_[W]{}, rate_step_[W]{};
-  std::int64_t equal_[W]{}, failures_[W]{}, age_[W]{};
+  double beyond_[W]{};        ///< time left to a point known to lie past the target, or 0
+  double slope_beyond_[W]{};  ///< logarithm of the gradient there over its aim
+  double aimed_[W]{};         ///< step that leads to the aim, or 0
+  std::int64_t equal_[W]{}, failures_[W]{}, age_[W]{}, aims_[W]{};
 };
 
 }  // namespace flowscape

@@ -207,10 +207,12 @@ class Integrator {
       accepted &= ~crossed;
     }
     V h_next;
-    if constexpr (multistep)
+    if constexpr (multistep) {
+      accepted &= ~method_.passed_target(trial(h), accepted, steepest(gradient_.data()), slope);
       h_next = method_.advance(trial(h), accepted, finite & ~refused, error2);
-    else
+    } else {
       h_next = next_step(h, error2, accepted, finite & ~refused);
+    }
     const M end = conclude(h, h_next, accepted, crossed, finite, extent, slope);
     h_ = h_next;
     return end;
@@ -221,7 +223,7 @@ class Integrator {
     M live;
     for (int l = 0; l < W; ++l) live[l] = run_[l] >= 0 ? -1 : 0;
     return typename Method::Trial{
-        live, h, atol_, options_.rtol, max(broadcast<V>(options_.gtol), floor_),
+        live, h, atol_, options_.rtol, max(broadcast<V>(options_.gtol), floor_), floor_,
         y_.data(), y_new_.data(), loss_new_.data(), gradient_new_.data(), error_.data(),
         hessian_.data(), hessian_new_.data(), gradients_, hessians_};
   }
