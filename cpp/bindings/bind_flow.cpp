@@ -53,6 +53,17 @@ py::dict gradient_flow_rows(const Objective& objective, const Array& theta0, con
   return result;
 }
 
+Array march_bdf_rows(const Objective& objective, double h, std::int64_t steps,
+                     const Array& history) {
+  require_shape(history, "history", -1, objective.parameters());
+  const auto order = static_cast<int>(history.shape(0)) - 1;
+  if (order < 1 || order > 5) throw py::value_error("history must hold 2 to 6 points");
+  Array end(objective.parameters());
+  if (!march_bdf(objective, order, h, steps, history.data(), end.mutable_data()))
+    throw py::value_error("a step could not be solved");
+  return end;
+}
+
 }  // namespace
 
 void bind_flow(py::module_& module) {
@@ -60,6 +71,8 @@ void bind_flow(py::module_& module) {
              py::arg("atol"), py::arg("rtol"), py::arg("gtol"), py::arg("t_max"),
              py::arg("escape"), py::arg("max_steps"), py::arg("method"), py::arg("save_at"),
              py::arg("n_threads"), py::arg("progress"));
+  module.def("march_bdf", &march_bdf_rows, py::arg("objective"), py::arg("h"), py::arg("steps"),
+             py::arg("history"));
 }
 
 }  // namespace flowscape::bindings

@@ -29,7 +29,7 @@ def test_polish_reaches_a_minimum_at_the_origin(size):
     assert (np.abs(points.theta) < 1e-100).all()
 
 
-@pytest.mark.parametrize("method", ["rosenbrock", "rk45"])
+@pytest.mark.parametrize("method", ["rosenbrock", "rk45", "bdf"])
 def test_a_flow_reaches_a_minimum_at_the_origin(method):
     """Weight decay 100: the rate is 100, so a few hundred explicit steps suffice."""
     flow = gradient_flow(DECAY, DECAY.net.init(4, rng=3), method=method, max_steps=20_000)

@@ -8,7 +8,7 @@ from flowscape import Problem, Samples, Status, TwoLayer, gradient_flow
 X = np.array([-1.0, 0.0, 1.0])
 NET = TwoLayer(2, 1)
 PROB = Problem(NET, Samples(X, X))
-METHODS = ["rosenbrock", "rk45"]
+METHODS = ["rosenbrock", "rk45", "bdf"]
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -80,7 +80,7 @@ def case(name, width, inputs, outputs, bias, output_bias, loss, l2, weighted):
     return prob, 0.5 * rng.normal(size=(3, net.n_params))
 
 
-@pytest.mark.parametrize("method", ["rosenbrock", "rk45"])
+@pytest.mark.parametrize("method", ["rosenbrock", "rk45", "bdf"])
 @pytest.mark.parametrize("options", CASES, ids=lambda c: c[0])
 def test_random_networks_against_dop853(options, method):
     prob, starts = case(*options)

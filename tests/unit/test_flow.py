@@ -5,7 +5,7 @@ import pytest
 
 from flowscape import Flow, Problem, Samples, Status, TwoLayer, gradient_flow
 
-METHODS = ("rosenbrock", "rk45")
+METHODS = ("rosenbrock", "rk45", "bdf")
 both = pytest.mark.parametrize("method", METHODS)
 
 

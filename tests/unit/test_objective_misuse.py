@@ -219,7 +219,7 @@ def test_a_row_that_is_not_finite_is_a_row_of_polish():
     assert (np.delete(points.status, 1) != 6).all()
 
 
-@pytest.mark.parametrize("method", ["rosenbrock", "rk45"])
+@pytest.mark.parametrize("method", ["rosenbrock", "rk45", "bdf"])
 def test_a_start_that_overflows_is_a_row_of_the_flow(method):
     net = TwoLayer(2, 1, "exp")
     prob = Problem(net, DATA)

@@ -71,6 +71,7 @@ Objective = _module.Objective
 activation_values = _module.activation_values
 choose_kernel = _module.choose_kernel
 gradient_flow = _module.gradient_flow
+march_bdf = _module.march_bdf
 philox_normals = _module.philox_normals
 philox_raw = _module.philox_raw
 polish = _module.polish

@@ -79,6 +79,19 @@ class BdfStep {
     }
   }
 
+  /// Puts every lane on one order for good, with order + 1 points [.][P][W] at distance h, the
+  /// latest first. For measuring orders.
+  void fix_order(int order, double h, const double* points) noexcept {
+    fixed_ = true;
+    std::fill_n(order_, W, order);
+    h_ = broadcast<V>(h);
+    for (int j = 0; j <= order; ++j) std::copy_n(points + j * size_, size_, difference(j));
+    for (int q = 1; q <= order; ++q)
+      for (int j = order; j >= q; --j)
+        for (std::int64_t p = 0; p < size_; ++p)
+          difference(j)[p] = difference(j - 1)[p] - difference(j)[p];
+  }
+
   /// A trial step; returns the lanes that were refused: the equation could not be solved.
   M attempt(Evaluator<Layout>& evaluator, const Trial& s) noexcept {
     rescale(s.h);
@@ -131,7 +144,7 @@ class BdfStep {
 
   /// Takes the accepted lanes to the new point and returns the length of the next step.
   V advance(const Trial& s, M accepted, M solved, V error2) noexcept {
-    last_order_ = order_;
+    std::copy_n(order_, W, last_order_);
     shift_differences(s, accepted);
     V next = s.h;
     for (int l = 0; l < W; ++l) {
@@ -174,23 +187,24 @@ class BdfStep {
   /// Brings the differences of every lane to its step h.
   void rescale(V h) noexcept {
     if (!any(h != h_)) return;
+    M changed[Ndf::highest + 1]{};  // lanes whose q-th difference changes
     V matrix[6][6]{};
     for (int l = 0; l < W; ++l) {
+      if (h[l] == h_[l]) continue;
       double of_lane[6][6]{};
-      for (int j = 1; j <= Ndf::highest; ++j) of_lane[j][j] = 1.0;
-      if (h[l] != h_[l]) {
-        Ndf::rescaling(static_cast<int>(order_[l]), h[l] / h_[l], of_lane);
-        equal_[l] = 0;
-      }
-      for (int q = 1; q <= Ndf::highest; ++q)
+      Ndf::rescaling(order_[l], h[l] / h_[l], of_lane);
+      equal_[l] = 0;
+      for (int q = 1; q <= order_[l]; ++q) {
+        changed[q][l] = -1;
         for (int j = q; j <= Ndf::highest; ++j) matrix[j][q][l] = of_lane[j][q];
+      }
     }
     for (std::int64_t p = 0; p < size_; p += W)
       for (int q = 1; q <= Ndf::highest; ++q) {
         V sum{};
         for (int j = q; j <= Ndf::highest; ++j)
           sum = fma(matrix[j][q], load<V>(difference(j) + p), sum);
-        store(difference(q) + p, sum);
+        put(changed[q], difference(q) + p, sum);
       }
     h_ = h;
   }
@@ -199,7 +213,7 @@ class BdfStep {
   void predict(const Trial& s) noexcept {
     V use[Ndf::highest + 1], gamma[Ndf::highest + 1], alpha;
     for (int l = 0; l < W; ++l) {
-      const int k = static_cast<int>(order_[l]);
+      const int k = order_[l];
       alpha[l] = Ndf::alpha(k);
       error_constant_[l] = Ndf::error(k);
       for (int j = 1; j <= Ndf::highest; ++j) {
@@ -375,11 +389,11 @@ class BdfStep {
 
   /// Differences at the new point, from those at the old one and d.
   void shift_differences(const Trial& s, M accepted) noexcept {
-    M below[kDifferences], at[kDifferences], above[kDifferences];
-    for (int j = 0; j < kDifferences; ++j) {
-      below[j] = (order_ >= j) & accepted;
-      at[j] = (order_ == j - 1) & accepted;
-      above[j] = (order_ == j - 2) & accepted;
+    M below[kDifferences]{}, at[kDifferences]{}, above[kDifferences]{};
+    for (int l = 0; l < W; ++l) {
+      if (!accepted[l]) continue;
+      for (int j = 0; j <= order_[l]; ++j) below[j][l] = -1;
+      at[order_[l] + 1][l] = above[order_[l] + 2][l] = -1;
     }
     for (std::int64_t p = 0; p < size_; p += W) {
       const V d = load<V>(sum_.data() + p);
@@ -421,8 +435,8 @@ class BdfStep {
   /// that allows the longest step is taken.
   double after_success(const Trial& s, int l, double error2) noexcept {
     failures_[l] = 0;
-    const int k = static_cast<int>(order_[l]);
-    if (++equal_[l] <= k) return 1.0;
+    const int k = order_[l];
+    if (++equal_[l] <= k || fixed_) return 1.0;
     double best = growth(std::sqrt(error2), k);
     int chosen = k;
     const auto consider = [&](int other, double factor) {
@@ -443,19 +457,20 @@ class BdfStep {
     if (failures_[l] > 2 && order_[l] > 1) --order_[l];
     if (!solved) return kUnsolved;
     if (error2 <= 1.0) return 0.5;  // the loss rose
-    return std::max(growth(std::sqrt(error2), static_cast<int>(order_[l])), kShrink);
+    return std::max(growth(std::sqrt(error2), order_[l]), kShrink);
   }
 
   static M select_mask(M where, M a, M b) noexcept { return (where & a) | (~where & b); }
 
   std::int64_t size_;
   double mean_;
-  bool keeps_hessian_ = false;
+  bool keeps_hessian_ = false, fixed_ = false;
   SymmetricSolver<W> solver_;
   AlignedBuffer differences_, predicted_, slope_, sum_, delta_, weight_, trial_gradient_,
       trial_loss_;
   V h_{}, leading_{}, shift_{}, error_constant_{};
-  M order_{}, last_order_{}, model_{}, fresh_{}, stale_{}, unfactored_{};
+  M model_{}, fresh_{}, stale_{}, unfactored_{};
+  int order_[W]{}, last_order_[W]{};
   double rate_[W]{}, rate_step_[W]{};
   double beyond_[W]{};        ///< time left to a point known to lie past the target, or 0
   double slope_beyond_[W]{};  ///< logarithm of the gradient there over its aim

@@ -18,4 +18,10 @@ void gradient_flow(const Objective& objective, FlowMethod method, const FlowOpti
                    int n_threads, const std::atomic<bool>& stop,
                    std::atomic<std::int64_t>& finished);
 
+/// `steps` equal steps of the multistep method at one order, without error control: for measuring
+/// orders. history [order + 1][P] are points at distance h, the latest first; the last point goes
+/// to `end` [P]. False if a step could not be solved.
+bool march_bdf(const Objective& objective, int order, double h, std::int64_t steps,
+               const double* history, double* end);
+
 }  // namespace flowscape
