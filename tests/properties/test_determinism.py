@@ -134,6 +134,10 @@ RUNS = {
     "rosenbrock, own atol": (flows("rosenbrock", atol=ATOL), FLOW_FIELDS),
     "rosenbrock to the limit": (flows("rosenbrock", t_max=np.inf, save_at=[1.0]), FLOW_FIELDS),
     "rk45": (flows("rk45"), FLOW_FIELDS),
+    "bdf": (flows("bdf"), FLOW_FIELDS),
+    "bdf, own atol": (flows("bdf", atol=ATOL), FLOW_FIELDS),
+    "bdf to the limit": (flows("bdf", t_max=np.inf, save_at=[1.0]), FLOW_FIELDS),
+    "bdf to gtol": (flows("bdf", t_max=np.inf, gtol=1e-4), FLOW_FIELDS),
     "polish": (polishes, POLISH_FIELDS),
 }
 

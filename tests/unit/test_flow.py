@@ -251,7 +251,10 @@ def test_reports_the_state_at_the_end(tanh, starts, method):
     flow = gradient_flow(tanh, starts, method=method, t_max=3.0)
     np.testing.assert_array_equal(flow.loss, tanh.loss(flow.theta))
     np.testing.assert_array_equal(flow.gradient_norm, np.abs(tanh.gradient(flow.theta)).max(axis=1))
-    assert (flow.nfev >= 5 * flow.nstep).all()
+    trials = flow.nstep + flow.nrejected
+    fewest, most = {"rosenbrock": (6, 6), "rk45": (6, 6), "bdf": (1, 3)}[method]
+    assert (flow.nfev > fewest * trials).all()
+    assert (flow.nfev <= most * trials + 3).all()
     assert (flow.njev >= 1).all()
     assert flow.method == method
     assert flow.kernel == tanh.kernel
