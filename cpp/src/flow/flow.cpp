@@ -49,7 +49,7 @@ void gradient_flow(const Objective& objective, FlowMethod method, const FlowOpti
 bool march_bdf(const Objective& objective, int order, double h, std::int64_t steps,
                const double* history, double* end) {
   const std::int64_t P = objective.parameters();
-  auto evaluator = objective.lease<SampleLanes>();
+  auto evaluator = objective.lease<SampleLanes>(2);
   BdfStep<SampleLanes> method(P);
   AlignedBuffer y(P), y_new(P), gradient(P), error(P), hessian(triangle(P)), scratch(triangle(P));
   AlignedBuffer loss(1), points((order + 1) * P);
@@ -62,7 +62,7 @@ bool march_bdf(const Objective& objective, int order, double h, std::int64_t ste
   std::int64_t gradients = 0, hessians = 0;
   // Newton's iteration goes on until its remainder is 1e-3 of these tolerances.
   const BdfStep<SampleLanes>::Trial trial{
-      all, Vec<1>{h}, Vec<1>{1e-14}, 1e-12, Vec<1>{0.0}, Vec<1>{0.0},
+      all, Vec<1>{h}, Vec<1>{1e-14}, 1e-12, Vec<1>{0.0}, Vec<1>{0.0}, Vec<1>{0.0},
       y.data(), y_new.data(), loss.data(), gradient.data(), error.data(),
       hessian.data(), scratch.data(), &gradients, &hessians};
   for (std::int64_t i = 0; i < steps; ++i) {

@@ -194,12 +194,16 @@ class Integrator {
     const double mean = 1.0 / static_cast<double>(parameters_);
     V error2 = error * mean;
     if (checks) error2 = max(correction * mean, error2);  // docs/decisions/0006
-    const V loss = load<V>(loss_.data()), loss_new = load<V>(loss_new_.data());
+    const V loss_new = load<V>(loss_new_.data());
     // Neither test is true for a NaN.
     const M finite = (abs(loss_new) <= std::numeric_limits<double>::max()) &
                      (slope <= std::numeric_limits<double>::max()) & (error2 == error2);
-    const M falls = loss_new <= loss + options_.rtol * abs(loss) + loss_noise_;
-    M accepted = (error2 <= 1.0) & finite & falls & ~refused;
+    const auto falls = [&] {
+      const V loss = load<V>(loss_.data());
+      return loss_new <= loss + options_.rtol * abs(loss) + loss_noise_;
+    };
+    if constexpr (multistep) evaluate_model(finite & ~falls(), slope);
+    M accepted = (error2 <= 1.0) & finite & falls() & ~refused;
     M crossed{};
     if (pattern_.size() > 0) {
       evaluator_.pattern(y_new_.data(), pattern_new_.data());
@@ -223,7 +227,8 @@ class Integrator {
     M live;
     for (int l = 0; l < W; ++l) live[l] = run_[l] >= 0 ? -1 : 0;
     return typename Method::Trial{
-        live, h, atol_, options_.rtol, max(broadcast<V>(options_.gtol), floor_), floor_,
+        live, h, atol_, options_.rtol,
+        0.1 * (options_.rtol * abs(load<V>(loss_.data())) + loss_noise_), max(broadcast<V>(options_.gtol), floor_), floor_,
         y_.data(), y_new_.data(), loss_new_.data(), gradient_new_.data(), error_.data(),
         hessian_.data(), hessian_new_.data(), gradients_, hessians_};
   }
@@ -305,11 +310,12 @@ class Integrator {
   V evaluate_model(M due, V slope) noexcept {
     due &= method_.modelled();
     if (!any(due)) return slope;
-    evaluator_.evaluate(1, y_.data(), loss_new_.data(), gradient_new_.data(), nullptr);
+    double *const loss = hessian_new_.data(), *const gradient = correction_.data();  // idle here
+    evaluator_.evaluate(1, y_.data(), loss, gradient, nullptr);
     for (std::int64_t p = 0; p < size_; p += W)
-      store(gradient_.data() + p, select<V>(due, load<V>(gradient_new_.data() + p),
-                                            load<V>(gradient_.data() + p)));
-    store(loss_.data(), select<V>(due, load<V>(loss_new_.data()), load<V>(loss_.data())));
+      store(gradient_.data() + p,
+            select<V>(due, load<V>(gradient + p), load<V>(gradient_.data() + p)));
+    store(loss_.data(), select<V>(due, load<V>(loss), load<V>(loss_.data())));
     for (int l = 0; l < W; ++l) gradients_[l] += due[l] ? 1 : 0;
     method_.evaluated(due);
     return select<V>(due, steepest(gradient_.data()), slope);
