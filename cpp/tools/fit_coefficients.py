@@ -2,109 +2,17 @@
 
 Polynomials are minimax fits by Remez exchange; the normal tail is a rational least-squares fit,
 reweighted until its largest relative error stops falling (Sanathanan-Koerner and Lawson).
-Needs mpmath; runs in about half a minute.
+Needs mpmath; runs in about half a minute: ``python cpp/tools/fit_coefficients.py``.
 """
 
 from collections.abc import Callable
 
 import mpmath as mp
-
-Function = Callable[[mp.mpf], mp.mpf]
-
-
-def chebyshev_points(low: mp.mpf, high: mp.mpf, count: int) -> list[mp.mpf]:
-    """Extrema of the Chebyshev polynomial of degree ``count - 1`` on an interval, ascending."""
-    angles = (mp.pi * (count - 1 - i) / (count - 1) for i in range(count))
-    return [(low + high) / 2 + (high - low) / 2 * mp.cos(angle) for angle in angles]
+from minimax import Function, rational_fit, remez
 
 
-def alternating_extrema(errors: list[mp.mpf], wanted: int) -> list[int]:
-    """Indices of ``wanted`` consecutive extrema of alternating sign."""
-    extrema, best = [], 0
-    for i, error in enumerate(errors):
-        if error * errors[best] < 0:
-            extrema.append(best)
-            best = i
-        elif abs(error) > abs(errors[best]):
-            best = i
-    extrema.append(best)
-    while len(extrema) > wanted:
-        extrema.pop(0 if abs(errors[extrema[0]]) < abs(errors[extrema[-1]]) else -1)
-    return extrema
-
-
-def remez(
-    function: Function, weight: Function, interval: tuple[mp.mpf, mp.mpf], degree: int
-) -> tuple[list[mp.mpf], mp.mpf]:
-    """Polynomial p minimising max |weight (function - p)|, and that maximum."""
-    unknowns = degree + 2
-    points = chebyshev_points(*interval, unknowns)
-    grid = chebyshev_points(*interval, 60 * unknowns + 1)
-    values, weights = [function(x) for x in grid], [weight(x) for x in grid]
-    for _ in range(12):
-        system = mp.matrix(unknowns, unknowns)
-        for i, x in enumerate(points):
-            for k in range(degree + 1):
-                system[i, k] = x**k
-            system[i, degree + 1] = (-1) ** i / weight(x)
-        solution = mp.lu_solve(system, mp.matrix([function(x) for x in points]))
-        coefficients = list(solution)[: degree + 1]
-        errors = [
-            w * (value - mp.polyval(coefficients[::-1], x))
-            for w, value, x in zip(weights, values, grid, strict=True)
-        ]
-        extrema = alternating_extrema(errors, unknowns)
-        points = [grid[i] for i in extrema]
-        sizes = [abs(errors[i]) for i in extrema]
-        if max(sizes) < 1.02 * min(sizes):
-            break
-    return coefficients, max(abs(error) for error in errors)
-
-
-def rational_fit(
-    function: Function, largest: mp.mpf, degrees: tuple[int, int], middle: mp.mpf
-) -> tuple[list[mp.mpf], list[mp.mpf], mp.mpf]:
-    """Numerator, denominator (constant 1) and relative error of a fit on [0, largest]."""
-    above, below = degrees
-    edge = (largest - middle) / (largest + middle)
-    count = 6 * (above + below + 2)
-    nodes = [
-        (edge - 1) / 2 + (edge + 1) / 2 * mp.cos(mp.pi * (2 * i + 1) / (2 * count))
-        for i in range(count)
-    ]
-    points = [(1 + t) / (1 - t) for t in nodes]  # in units of `middle`
-    values = [function(middle * x) for x in points]
-    balance, lawson = [mp.mpf(1)] * count, [mp.mpf(1)] * count
-    best = None
-    for _ in range(14):
-        system, right = mp.matrix(count, above + 1 + below), mp.matrix(count, 1)
-        for i, (x, value) in enumerate(zip(points, values, strict=True)):
-            weight = balance[i] * mp.sqrt(lawson[i])
-            for k in range(above + 1):
-                system[i, k] = weight * x**k / value
-            for k in range(1, below + 1):
-                system[i, above + k] = -weight * x**k
-            right[i] = weight
-        solution = list(mp.qr_solve(system, right)[0])
-        numerator, denominator = solution[: above + 1], [mp.mpf(1), *solution[above + 1 :]]
-        bottoms = [mp.polyval(denominator[::-1], x) for x in points]
-        errors = [
-            abs(mp.polyval(numerator[::-1], x) / bottom / value - 1)
-            for x, bottom, value in zip(points, bottoms, values, strict=True)
-        ]
-        if best is None or max(errors) < best[2]:
-            best = (numerator, denominator, max(errors))
-        balance = [1 / bottom for bottom in bottoms]
-        lawson = [w * error for w, error in zip(lawson, errors, strict=True)]
-        mean = mp.fsum(lawson) / count
-        lawson = [w / mean for w in lawson]
-    numerator, denominator, error = best
-    unscaled = [[c / middle**k for k, c in enumerate(part)] for part in (numerator, denominator)]
-    return unscaled[0], unscaled[1], error
-
-
-def show(name: str, coefficients: list[mp.mpf], error: mp.mpf) -> None:
-    print(f"{name}: error 2^{float(mp.log(error, 2)):.1f}")
+def show(name: str, coefficients: list[mp.mpf], error: mp.mpf | None) -> None:
+    print(f"{name}: error 2^{float(mp.log(error, 2)):.1f}" if error else f"{name}: exact")
     print("   ", ", ".join(float(c).hex() for c in coefficients))
 
 
@@ -117,6 +25,18 @@ def near_zero(limit: float, at_zero: Function, elsewhere: Function) -> Function:
     return lambda x: at_zero(x) if abs(x) < limit else elsewhere(x)
 
 
+def logarithm_table(size: int) -> list[tuple[mp.mpf, float]]:
+    """c and -log(c) for c near 1/(1 + j/(size - 1)): of 24 bits, -log(c) nearest to a double."""
+    table = [(mp.mpf(1), 0.0)]
+    for j in range(1, size):
+        first = int(mp.floor(2**24 / (1 + mp.mpf(j) / (size - 1)))) - 1500
+        candidates = ((mp.mpf(first + i) / 2**24) for i in range(3001))
+        logarithms = [(c, -mp.log(c)) for c in candidates]
+        c, value = min(logarithms, key=lambda pair: abs(pair[1] - mp.mpf(float(pair[1]))) / pair[1])
+        table.append((c, float(value)))
+    return table
+
+
 def main() -> None:
     mp.mp.dps = 50
     margin, tiny = mp.mpf("1.0001"), mp.mpf(10) ** -12
@@ -126,6 +46,25 @@ def main() -> None:
         near_zero(1e-3, series(2, 1, lambda n: 1 / mp.factorial(n)),
                   lambda r: (mp.expm1(r) - r) / r**2),
         lambda r: (r * r / abs(mp.expm1(r)) if r else abs(r)) + tiny, (-half, half), 9))
+
+    def hyperbolic_tangent(w: mp.mpf) -> mp.mpf:
+        t = mp.sqrt(w)
+        return (mp.tanh(t) - t) / (t * w)
+
+    show("kTanh", *remez(
+        near_zero(1e-12, lambda w: -mp.mpf(1) / 3 + mp.mpf(2) / 15 * w, hyperbolic_tangent),
+        lambda w: w * (mp.sqrt(w) / mp.tanh(mp.sqrt(w)) if w > 1e-20 else 1) + tiny,
+        (mp.mpf(0), mp.mpf("0.2556") ** 2), 6))
+
+    table = logarithm_table(16)
+    show("kLogScale", [c for c, _ in table], None)
+    show("kMinusLogScale", [mp.mpf(value) for _, value in table],
+         max(abs(1 + mp.log(c) / value) for c, value in table[1:]))
+    ends = [c * (1 + mp.mpf(e) / 30) - 1 for j, (c, _) in enumerate(table)
+            for e in (max(0, 2 * j - 1), min(30, 2 * j + 1))]
+    show("kLog1p", *remez(
+        near_zero(1e-10, lambda r: r / 3 - mp.mpf(1) / 2, lambda r: (mp.log1p(r) - r) / r**2),
+        lambda r: abs(r) + tiny, (min(ends) * margin, max(ends) * margin), 7))
 
     def logarithm(z: mp.mpf) -> mp.mpf:
         s = mp.sqrt(z)

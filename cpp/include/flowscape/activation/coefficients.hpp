@@ -5,16 +5,43 @@
 
 namespace flowscape::elementary {
 
+/// 1.5·2^52: adding it rounds |x| < 2^51 to an integer, which stands in the low bits of the sum.
+inline constexpr double kToInteger = 0x1.8p52;
+
 /// (exp(r) - 1 - r) / r² on |r| <= ln(2)/2; relative error of exp(r) - 1: 2^-55.6.
 inline constexpr double kExpm1[] = {
     0x1.0000000000005p-1,  0x1.5555555555539p-3,  0x1.55555555522b7p-5,  0x1.1111111118f9fp-7,
     0x1.6c16c17edbcaap-10, 0x1.a01a0175199dep-13, 0x1.a019a76ef42a7p-16, 0x1.71de87faa23a9p-19,
     0x1.28a1e04303473p-22, 0x1.ae6bbcfd10b21p-26};
 
+/// (tanh(t) - t) / t³ in t² for |t| <= 0.2556; relative error of tanh 2^-57.2.
+inline constexpr double kTanh[] = {-0x1.55555555554d4p-2, 0x1.11111110f8422p-3,
+                                   -0x1.ba1ba186be49fp-5, 0x1.664f2f4547e03p-6,
+                                   -0x1.22678fc96ed90p-7, 0x1.d4e54153e37acp-9,
+                                   -0x1.58003a0e9c39ap-10};
+
 /// (log((1 + s)/(1 - s)) - 2 s) / s³ in s² for 0 <= s <= 3 - 2 sqrt(2); relative 2^-59.5.
 inline constexpr double kLog[] = {
     0x1.5555555555592p-1, 0x1.999999997fe6ap-2, 0x1.24924941e8cadp-2, 0x1.c71c520eba136p-3,
     0x1.74663e198fad6p-3, 0x1.39a1c87e762bdp-3, 0x1.2f05197ac485ap-3};
+
+/// Numbers of 24 bits near 1/(1 + j/15), j = 0 ... 15, chosen so that -log of them is within
+/// 2^-64 of a double. Their distance to 1 is exact.
+alignas(64) inline constexpr double kLogScale[16] = {
+    0x1p+0, 0x1.e0036p-1, 0x1.c3c134p-1, 0x1.aab0bap-1, 0x1.94366cp-1, 0x1.7ff86ep-1,
+    0x1.6dc1d4p-1, 0x1.5d16e4p-1, 0x1.4de1e4p-1, 0x1.3ff684p-1, 0x1.3328dep-1, 0x1.27673ap-1,
+    0x1.1c6f9ep-1, 0x1.124684p-1, 0x1.08d4p-1, 0x1.ffee6p-2};
+alignas(64) inline constexpr double kMinusLogScale[16] = {
+    0x0p+0, 0x1.083cbea70239ap-4, 0x1.0061258271cap-3, 0x1.7547eaecc3d36p-3, 0x1.e41d20fc2173dp-3,
+    0x1.26aa51463f849p-2, 0x1.586d760725752p-2, 0x1.88303de755f69p-2, 0x1.b5cbf4243a64fp-2,
+    0x1.e166fbaf32387p-2, 0x1.059c289ce266ep-1, 0x1.19976a135bfdfp-1, 0x1.2cf6434af0b79p-1,
+    0x1.3f960ecfbb438p-1, 0x1.5188605bedc8cp-1, 0x1.62f5d03d4e674p-1};
+
+/// (log(1 + r) - r) / r² for the r = c (1 + e) - 1 that come with them, -0.0313 < r < 0.0334;
+/// error relative to r: 2^-55.8.
+inline constexpr double kLog1p[] = {
+    -0x1.fffffffffffcp-2, 0x1.5555555555d6ap-2, -0x1.00000000d69f7p-2, 0x1.9999997f8a4e3p-3,
+    -0x1.55553df1019b5p-3, 0x1.249301b6f2175p-3, -0x1.0077fbc4447b1p-3, 0x1.c4636985135f9p-4};
 
 /// (atan(t) - t) / t³ in t² for 0 <= t <= tan(pi/8); relative error of atan 2^-59.5.
 inline constexpr double kArctan[] = {

@@ -23,9 +23,9 @@ template <class V>
 struct Tanh {
   template <int order>
   static FLOWSCAPE_INLINE void apply(V z, V& f, V& f1, V& f2) {
-    const auto l = elementary::logistic(minus_abs(z + z));
-    f = copysign(l.minus_half_tanh(), z);
-    if constexpr (order >= 1) f1 = 4.0 * l.slope();
+    const auto h = elementary::half_line(abs(z));
+    f = copysign(h.tanh, z);
+    if constexpr (order >= 1) f1 = h.slope();
     if constexpr (order >= 2) f2 = -2.0 * f * f1;
   }
 };
@@ -34,7 +34,7 @@ namespace detail {
 /// 1 / (1 + exp(-z)) from l = logistic(-|z|).
 template <class V>
 FLOWSCAPE_INLINE V sigmoid(V z, const elementary::Logistic<V>& l) {
-  return l.denominator.divide(select<V>(z < V{}, l.decay, broadcast<V>(1.0)));
+  return select<V>(z < V{}, l.lower, l.upper);
 }
 }  // namespace detail
 
@@ -70,11 +70,18 @@ struct Silu {
     const V far = broadcast<V>(746.0);
     const V y = min(far, abs(z));
     const auto l = elementary::logistic(-y);
-    const V s = detail::sigmoid(z, l);
-    f = max(-far, z) * s;
+    const MaskOf<V> negative = z < V{};
+    // z sigmoid(z) for z > 0, -y e / (1 + e) below, where e's own rounding would cost too much.
+    const auto product = elementary::exact_product(y, l.decay);
+    const V one = broadcast<V>(1.0);
+    const elementary::Sum<V> above{select<V>(negative, -product.high, one),
+                                   select<V>(negative, -fma(y, l.low, product.low), V{})};
+    const V s = elementary::quotient(above, {l.sum, l.decay - (l.sum - 1.0)}, l.reciprocal);
+    f = select<V>(negative, s, z * s);
     if constexpr (order >= 1) {
-      const V other = detail::sigmoid(-z, l);  // 1 - s without cancellation
-      f1 = s * fma(copysign(y, z), other, broadcast<V>(1.0));
+      const V slope = select<V>(negative, l.lower, l.upper);
+      const V other = select<V>(negative, l.upper, l.lower);
+      f1 = slope * fma(copysign(y, z), other, broadcast<V>(1.0));
     }
     if constexpr (order >= 2)
       f2 = l.slope() * fma(y, l.minus_half_tanh(), broadcast<V>(2.0));
@@ -86,7 +93,7 @@ struct Erf {
   template <int order>
   static FLOWSCAPE_INLINE void apply(V z, V& f, V& f1, V& f2) {
     const V y = min(broadcast<V>(28.0), abs(z));
-    const auto s = elementary::square(y);
+    const auto s = elementary::exact_product(y, y);
     const V decayed = elementary::decay<true>(-s.high, -s.low).value;
     f = copysign(elementary::erf_positive(y, decayed), z);
     if constexpr (order >= 1) f1 = 0x1.20dd750429b6dp+0 * decayed;  // 2 / sqrt(pi)
@@ -100,7 +107,7 @@ inline constexpr double kInverseSqrt2Pi = 0x1.9884533d43651p-2;
 /// exp(-y²/2) for 0 <= y <= 39.
 template <class V>
 FLOWSCAPE_INLINE V normal_decay(V y) {
-  const auto s = elementary::square(y);
+  const auto s = elementary::exact_product(y, y);
   return elementary::decay<true>(-0.5 * s.high, -0.5 * s.low).value;
 }
 /// Phi(z) from y = |z| and exp(-y²/2).
@@ -146,7 +153,7 @@ struct Gauss {
   template <int order>
   static FLOWSCAPE_INLINE void apply(V z, V& f, V& f1, V& f2) {
     const V y = min(broadcast<V>(28.0), abs(z));
-    const auto s = elementary::square(y);
+    const auto s = elementary::exact_product(y, y);
     f = elementary::decay<true>(-s.high, -s.low).value;
     if constexpr (order >= 1) f1 = -2.0 * copysign(y, z) * f;
     if constexpr (order >= 2) f2 = 4.0 * ((s.high - 0.5) + s.low) * f;
@@ -185,14 +192,21 @@ template <class V>
 struct Rational {
   template <int order>
   static FLOWSCAPE_INLINE void apply(V z, V& f, V& f1, V& f2) {
-    // For |z| > 2^64 it is 1/z to the last bit, and 1 + z² could overflow.
     const V one = broadcast<V>(1.0);
-    const MaskOf<V> far = abs(z) > broadcast<V>(0x1p64);
-    const V q = 1.0 / select<V>(far, z, fma(z, z, one));
-    f = select<V>(far, one, z) * q;
-    if constexpr (order >= 1) f1 = (select<V>(far, -one, fma(-z, z, one)) * q) * q;
-    if constexpr (order >= 2)
-      f2 = (2.0 * f) * ((select<V>(far, one, fma(z, z, broadcast<V>(-3.0))) * q) * q);
+    const V sum = fma(z, z, one);
+    V q = reciprocal(sum);
+    f = kFusedFma ? z * q : z / sum;
+    V first = fnma(z, z, one), second = f * fnma(broadcast<V>(4.0), q, one);
+    // Where 1 + z² could overflow the quotients are powers of 1/z.
+    const MaskOf<V> far = abs(z) > broadcast<V>(0x1p510);
+    if (__builtin_expect(any(far), 0)) {
+      q = select<V>(far, 1.0 / z, q);
+      f = select<V>(far, q, f);
+      first = select<V>(far, -one, first);
+      second = select<V>(far, q * q, second);
+    }
+    if constexpr (order >= 1) f1 = (first * q) * q;
+    if constexpr (order >= 2) f2 = second * (q + q);
   }
 };
 

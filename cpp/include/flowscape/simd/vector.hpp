@@ -176,6 +176,48 @@ FLOWSCAPE_INLINE V scale(V v, V k) {
   return v * k;
 }
 
+/// Whether the level has `lookup`.
+#if defined(__AVX512F__)
+inline constexpr bool kHasLookup = true;
+#else
+inline constexpr bool kHasLookup = false;
+#endif
+
+/// table[index mod 16] of 16 doubles aligned to 64 bytes, held in two registers. For use under
+/// `if constexpr (kHasLookup)`.
+template <class V>
+FLOWSCAPE_INLINE V lookup(const double* table, MaskOf<V> index) {
+#if defined(__AVX512F__)
+  if constexpr (kWidth<V> == 8)
+    return (V)_mm512_permutex2var_pd(_mm512_load_pd(table), (__m512i)index,
+                                     _mm512_load_pd(table + 8));
+#endif
+  V result;
+  for (int l = 0; l < kWidth<V>; ++l) result[l] = table[index[l] & 15];
+  return result;
+}
+
+/// 1/d for normal d with normal 1/d. On AVX-512 an estimate of 14 bits and two corrections, whose
+/// error before the last rounding is 2^-80: its bits differ from the quotient's as good as never.
+/// It takes half of the divider's 16 cycles but 6 operations more, so `1.0 / d` is better wherever
+/// the divider is not the bottleneck.
+template <class V>
+FLOWSCAPE_INLINE V reciprocal(V d) {
+#if defined(__AVX512F__)
+  V r;
+  if constexpr (kWidth<V> == 8)
+    r = (V)_mm512_maskz_rcp14_pd(0xff, (__m512d)d);
+  else
+    r = V{_mm_cvtsd_f64(_mm_rcp14_sd(_mm_set_sd(d[0]), _mm_set_sd(d[0])))};
+  const V one = broadcast<V>(1.0);
+  const V e = fnma(d, r, one);
+  const V closer = fma(r, fma(e, e, e), r);
+  return fma(closer, fnma(d, closer, one), closer);
+#else
+  return 1.0 / d;
+#endif
+}
+
 /// Lane by lane: m ? a : b.
 template <class V>
 FLOWSCAPE_INLINE V select(MaskOf<V> m, V a, V b) {
