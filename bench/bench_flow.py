@@ -1,37 +1,94 @@
-"""W5: 1,000 gradient flows of Example 1, one thread; and the packaged study as a whole."""
+"""W5 and W6: gradient flows; and the packaged study as a whole."""
+
+import os
 
 import numpy as np
+import pytest
 
 import flowscape as fs
+from flowscape.flow import METHODS
+from workloads import w5, w6
 
 
-def _starts() -> np.ndarray:
-    return 0.1 * np.random.default_rng(1).normal(size=(1000, 6))
+def _follow(work, method="auto", n_threads=1):
+    return fs.gradient_flow(
+        work.at.problem,
+        work.at.theta,
+        rtol=work.rtol,
+        atol=work.atol,
+        method=method,
+        t_max=work.t_max,
+        gtol=work.gtol,
+        n_threads=n_threads,
+    )
 
 
-def test_w5_rosenbrock(benchmark, example_one):
-    """Until |gradient| < 1e-10 or t = 1e6 at rtol 1e-6, atol 1e-9."""
-    flow = benchmark(fs.gradient_flow, example_one, _starts(), gtol=1e-10, t_max=1e6, n_threads=1)
-    assert np.count_nonzero(flow.success) == 781  # a property of the problem
-    benchmark.extra_info |= {
+def _facts(flow):
+    return {
+        "method": flow.method,
         "steps_per_flow": float(flow.nstep.mean()),
         "rejected": float(flow.nrejected.sum() / flow.nstep.sum()),
         "lane_use": flow.lane_use,
     }
 
 
-def test_w5_to_the_limit(benchmark, example_one):
+def test_w5(benchmark):
+    """1,000 flows until |gradient| < 1e-10 or t = 1e6 at rtol 1e-6, atol 1e-9, one thread."""
+    flow = benchmark(_follow, w5())
+    assert np.count_nonzero(flow.success) == 781  # a property of the problem
+    benchmark.extra_info |= _facts(flow)
+
+
+def test_w5_to_the_limit(benchmark):
     """The same flows without a time limit, to the round-off floor."""
-    flow = benchmark(fs.gradient_flow, example_one, _starts(), n_threads=1)
+    at = w5().at
+    flow = benchmark(fs.gradient_flow, at.problem, at.theta, n_threads=1)
     assert flow.success.all()
 
 
-def test_polish_and_classify(benchmark, example_one):
-    flow = fs.gradient_flow(example_one, _starts())
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_w5_many(benchmark, n_threads):
+    """100,000 flows, once: seconds of work for every thread."""
+    if n_threads > len(os.sched_getaffinity(0)):
+        pytest.skip("this process may use one processor only")
+    work = w5(100_000)
+    flow = benchmark.pedantic(_follow, args=(work, "auto", n_threads), rounds=1, iterations=1)
+    assert flow.success[:1000].sum() == w5_converged(work, 1000)
+    benchmark.extra_info |= _facts(flow)
+
+
+def w5_converged(work, first):
+    """Runs that converge among the first ones, followed on their own."""
+    alone = fs.gradient_flow(
+        work.at.problem,
+        work.at.theta[:first],
+        rtol=work.rtol,
+        atol=work.atol,
+        t_max=work.t_max,
+        gtol=work.gtol,
+        n_threads=1,
+    )
+    return alone.success.sum()
+
+
+@pytest.mark.parametrize("method", [m for m in METHODS if m not in ("auto", "rk45")])
+def test_w6(benchmark, method):
+    """One stiff flow on 100,000 samples until |gradient| < 1e-9, one thread, once."""
+    work = w6()
+    flow = benchmark.pedantic(_follow, args=(work, method), rounds=1, iterations=1)
+    assert flow.success.all()
+    gradient = work.at.problem.jacobian(flow.theta[0]).T @ work.at.problem.residual(flow.theta[0])
+    assert np.abs(2.0 / len(work.at.y) * gradient).max() <= 1.01 * work.gtol
+    benchmark.extra_info |= _facts(flow) | {"nfev": int(flow.nfev[0]), "njev": int(flow.njev[0])}
+
+
+def test_polish_and_classify(benchmark):
+    at = w5().at
+    flow = fs.gradient_flow(at.problem, at.theta)
 
     def judge():
-        points = fs.polish(example_one, flow.theta, n_threads=1)
-        return fs.classify(example_one, points, flow, n_threads=1)
+        points = fs.polish(at.problem, flow.theta, n_threads=1)
+        return fs.classify(at.problem, points, flow, n_threads=1)
 
     verdicts = benchmark(judge)
     assert np.count_nonzero(verdicts.kind == fs.Kind.ZERO_LOSS) >= 990

@@ -3,34 +3,31 @@
 import numpy as np
 import pytest
 
-import flowscape as fs
+from workloads import KERNELS
+
+CASES = [
+    pytest.param(name, order, id=f"{name}-{quantity}")
+    for name in KERNELS
+    for order, quantity in ((1, "gradient"), (2, "hessian"))
+    if (name, order) != ("W4", 2)  # W4 is a gradient workload
+]
 
 
-def _problem(name: str) -> tuple[fs.Problem, int]:
-    rng = np.random.default_rng(7)
-    width, inputs, activation, bias, n, batch = {
-        "W1": (2, 1, "tanh", True, 6, 4096),
-        "W2": (5, 2, "softplus", False, 100_000, 4),
-        "W3": (50, 3, "tanh", True, 200, 64),
-        "W4": (1000, 1, "rational", True, 6, 8),
-    }[name]
-    net = fs.TwoLayer(width, inputs, activation, bias=bias)
-    x = rng.normal(size=(n, inputs))
-    return fs.Problem(net, fs.Samples(x, np.sin(x.sum(axis=1)))), batch
-
-
-@pytest.mark.parametrize("order", [1, 2], ids=["gradient", "hessian"])
-@pytest.mark.parametrize("name", ["W1", "W2", "W3", "W4"])
+@pytest.mark.parametrize(("name", "order"), CASES)
 def test_evaluate(benchmark, name, order):
-    if (name, order) == ("W4", 2):
-        pytest.skip("W4 is a gradient workload")
-    prob, batch = _problem(name)
-    theta = prob.net.init(batch, rng=1, scale=0.5)
+    work = KERNELS[name]()
+    prob, theta = work.problem, work.theta
     out = benchmark(prob.evaluate, theta, order, n_threads=1)
     residual = prob.residual(theta[0])
     assert out[0][0] == pytest.approx(np.sum(residual**2), rel=1e-12)
-    benchmark.extra_info["kernel"] = prob.kernel
-    benchmark.extra_info["ns_per_network"] = 1e9 * benchmark.stats["median"] / batch
+    slope = 2.0 * residual @ prob.jacobian(theta[0])
+    np.testing.assert_allclose(out[1][0], slope, rtol=0.0, atol=1e-11 * np.abs(slope).max())
+    median = benchmark.stats["median"]
+    benchmark.extra_info |= {
+        "kernel": prob.kernel,
+        "ns_per_network": 1e9 * median / len(theta),
+        "fair_gflops": 1e-9 * work.flops[order] / median,
+    }
 
 
 def test_call_overhead(benchmark, example_one):
