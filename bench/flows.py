@@ -18,7 +18,7 @@ from tables import Group, Row, fill, number, seconds, verdict
 from timing import Series, settle
 from workloads import FlowWorkload
 
-PEER_SECONDS = 25.0
+PEER_SECONDS = 12.0
 """CPU time of all rounds of a peer; a peer has at least two unless it runs only once."""
 
 # Largest accepted distance of an end point from the engine's, relative to its largest entry.

@@ -1,9 +1,9 @@
 """How time and memory grow with networks B, samples N, parameters P and threads.
 
 Run as a script: ``python bench/scaling.py [--figure out.png] [--json out.json] [B N P flows]``.
-Each point runs in a fresh process: CPU time on one pinned thread, wall time on one and on two
-threads, and the peak memory that the first call adds, results included. A point that would not
-fit in memory is skipped, and says so. About three minutes.
+Each point runs in a fresh process: CPU time on one pinned thread; wall time on two threads and the
+speed-up, in turn with one thread; the peak memory that the first call adds, results included. A
+point that would not fit in memory is skipped, and says so. About three minutes.
 """
 
 from __future__ import annotations
@@ -39,7 +39,6 @@ SHAPES = {
     ),
 }
 ORDERS = {"gradient": 1, "Hessian": 2}
-TWO = 2
 
 
 def shape(curve: str, value: int) -> tuple[int, int, int]:
@@ -99,21 +98,34 @@ def calls(curve: str, value: int) -> dict[str, Callable[[int], Any]]:
     }
 
 
-def time_call(call: Callable[[], Any], seconds: float) -> tuple[float, float]:
-    """Return CPU and wall seconds per call, medians over blocks; `seconds` in all, or one call."""
-    cpu, wall = time.process_time(), time.perf_counter()
+def repeats(call: Callable[[], Any], seconds: float) -> int:
+    """Return how many calls fill `seconds`, at least one."""
+    begin = time.perf_counter()
     call()
-    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
-    if wall > seconds:
-        return cpu, wall
-    repeats = max(1, int(seconds / 7 / max(wall, 1e-6)))
-    blocks = []
-    for _ in range(max(1, min(7, int(seconds / wall)))):
-        cpu, wall = time.process_time(), time.perf_counter()
-        for _ in range(repeats):
-            call()
-        blocks.append((time.process_time() - cpu, time.perf_counter() - wall))
-    return tuple(statistics.median(column) / repeats for column in zip(*blocks, strict=True))
+    once = time.perf_counter() - begin
+    if once < seconds:  # again, warm
+        begin = time.perf_counter()
+        call()
+        once = time.perf_counter() - begin
+    return max(1, int(seconds / max(once, 1e-6)))
+
+
+def timed(call: Callable[[], Any], number: int, clock: Callable[[], float]) -> float:
+    """Return the seconds per call of `number` calls."""
+    begin = clock()
+    for _ in range(number):
+        call()
+    return (clock() - begin) / number
+
+
+def two_threads(call: Callable[[int], Any], number: int, pairs: int) -> tuple[float, float]:
+    """Return wall seconds on two threads and the speed-up, one and two threads in turn."""
+    clock = time.perf_counter
+    blocks = [
+        (timed(lambda: call(1), number, clock), timed(lambda: call(2), number, clock))
+        for _ in range(pairs)
+    ]
+    return statistics.median(b for _, b in blocks), statistics.median(a / b for a, b in blocks)
 
 
 def child(curve: str, value: int, quantity: str) -> None:
@@ -125,13 +137,18 @@ def child(curve: str, value: int, quantity: str) -> None:
     from memory import peak_increase
 
     call = calls(curve, value)[quantity]
-    call(1) if value <= 1_000 else None  # code and tables are loaded before memory is counted
+    if value <= 1_000:
+        call(1)  # code and tables are loaded before memory is counted
     point: dict[str, Any] = {"curve": curve, "value": value, "quantity": quantity}
     point["peak_mb"] = peak_increase(lambda: call(1))
-    point["cpu"], point["wall"] = time_call(lambda: call(1), 0.3)
+    number = repeats(lambda: call(1), 0.04)
+    cpu = timed(lambda: call(1), number, time.process_time)
+    pairs = 5 if cpu * number < 0.5 else 1
+    rest = [timed(lambda: call(1), number, time.process_time) for _ in range(pairs - 1)]
+    point["cpu"] = statistics.median([cpu, *rest])
     if len(everything) > 1:
         os.sched_setaffinity(0, everything)
-        point["wall_two"] = time_call(lambda: call(TWO), 0.3)[1]
+        point["wall_two"], point["speed_up"] = two_threads(call, number, pairs)
     print(json.dumps(point))
 
 
@@ -155,8 +172,8 @@ def lines_of(points: list[dict[str, Any]]) -> list[str]:
     from tables import seconds
 
     lines = [
-        f"  {'size':>9s} {'CPU':>9s} {'growth':>7s} {'wall, 1':>9s} {'wall, 2':>9s} "
-        f"{'speed-up':>8s} {'peak memory':>12s}"
+        f"  {'size':>9s} {'CPU':>9s} {'growth':>7s} {'wall, 2':>9s} {'speed-up':>8s} "
+        f"{'peak memory':>12s}"
     ]
     last: dict[str, Any] | None = None
     for point in points:
@@ -169,11 +186,10 @@ def lines_of(points: list[dict[str, Any]]) -> list[str]:
         if last is not None:
             slope = math.log(point["cpu"] / last["cpu"]) / math.log(point["value"] / last["value"])
             growth = f"{slope:.2f}"
-        two = point.get("wall_two")
-        speedup = "" if two is None else f"{point['wall'] / two:.2f}"
+        two = f"{point['speed_up']:.2f}" if "speed_up" in point else ""
         lines.append(
-            f"{start}{seconds(point['cpu']):>9s} {growth:>7s} {seconds(point['wall']):>9s} "
-            f"{seconds(two):>9s} {speedup:>8s} {point['peak_mb']:9.1f} MB"
+            f"{start}{seconds(point['cpu']):>9s} {growth:>7s} "
+            f"{seconds(point.get('wall_two')):>9s} {two:>8s} {point['peak_mb']:9.1f} MB"
         )
         last = point
     return lines
@@ -199,17 +215,17 @@ def draw(points: list[dict[str, Any]], path: Path) -> None:
             size = [p["value"] for p in good]
             color = f"C{index}"
             upper, lower = axes[:, column]
-            upper.plot(size, [p["wall"] for p in good], "o-", c=color, label=quantity)
+            upper.plot(size, [p["cpu"] for p in good], "o-", c=color, label=quantity)
             if all("wall_two" in p for p in good):
                 two = [p["wall_two"] for p in good]
-                upper.plot(size, two, "x--", c=color, label=f"{quantity}, 2 threads")
+                upper.plot(size, two, "x--", c=color, label=f"{quantity}, 2 threads, wall")
             lower.plot(size, [max(p["peak_mb"], 0.1) for p in good], "o-", c=color)
         upper.set(xscale="log", yscale="log", title=names[curve])
         lower.set(xscale="log", yscale="log", xlabel=names[curve], ylim=(0.08, None))
         for axis in (upper, lower):
             axis.grid(alpha=0.3)
         upper.legend(fontsize=8)
-    axes[0, 0].set_ylabel("wall time per call [s]")
+    axes[0, 0].set_ylabel("CPU time per call, 1 thread [s]")
     axes[1, 0].set_ylabel("peak memory of the call [MB]\n(0.1: less than that)")
     figure.tight_layout()
     figure.savefig(path, dpi=130)
