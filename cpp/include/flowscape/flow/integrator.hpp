@@ -36,6 +36,8 @@ class Integrator {
   using M = Mask<W>;
   /// Has a memory of earlier points and chooses its own steps (bdf.hpp).
   static constexpr bool multistep = requires { Method::highest_order; };
+  /// Loss and gradient of an accepted point may come from a model instead of an evaluation.
+  static constexpr bool modelling = requires(const Method& method) { method.modelled(); };
   /// Explicit: the step is held below a bound from the Hessian.
   static constexpr bool capped = requires(const double* h) { Method::longest_step(h, 1); };
 
@@ -176,6 +178,12 @@ class Integrator {
                                 y_new_.data(), error_.data());
       method_.evaluate_new(evaluator_, y_.data(), y_new_.data(), loss_new_.data(),
                            gradient_new_.data(), hessian_new_.data(), correction_.data());
+      // A quadratic model does not reach across a kink.
+      if (Method::corrects && pattern_.size() > 0) {
+        evaluator_.evaluate(2, y_new_.data(), loss_new_.data(), gradient_new_.data(),
+                            hessian_new_.data());
+        for (int l = 0; l < W; ++l) ++hessians_[l];
+      }
     }
     constexpr bool checks = Method::corrects;
     V error{}, correction{}, extent{};
@@ -280,7 +288,7 @@ class Integrator {
     if (pattern_.size() > 0) evaluator_.pattern(y_.data(), pattern_.data());
 
     const V target = max(broadcast<V>(options_.gtol), floor_);
-    if constexpr (multistep) slope = evaluate_model(accepted & (slope <= target), slope);
+    if constexpr (modelling) slope = evaluate_model(accepted & (slope <= target), slope);
     M ended{};
     for (int l = 0; l < W; ++l) {
       if (run_[l] < 0) continue;
@@ -301,7 +309,7 @@ class Integrator {
       ending_[l] = status;
       ended[l] = -1;
     }
-    if constexpr (multistep) evaluate_model(ended, slope);
+    if constexpr (modelling) evaluate_model(ended, slope);
     return ended;
   }
 

@@ -83,14 +83,19 @@ class RosenbrockStep {
   /// point off the slow manifold by e in a stiff direction has residual -e. Its stiff part,
   /// (H + I/(gamma h))^{-1} H residual, is one Newton step back; in the other directions it is
   /// smaller by gamma h H, no larger than the local error of the method.
+  ///
+  /// Evaluated is the point before that correction c, |c| below the tolerance. At the new point
+  /// the Hessian is taken as it is, off by O(c); gradient and loss follow from the quadratic
+  /// model, off by O(c^2) and O(c^3). See `modelled`.
   void evaluate_new(Evaluator<Layout>& evaluator, const double* y, double* y_new, double* loss,
                     double* gradient, double* hessian, double* correction) noexcept {
     const std::int64_t size = parameters_ * W;
-    evaluator.evaluate(1, y_new, loss, gradient, nullptr);
+    evaluator.evaluate(2, y_new, loss, gradient, hessian);
     double* const residual = work_.data();
     const V inverse_h = 1.0 / h_, inverse_gh = (1.0 / Rodas4::gamma) * inverse_h;
     for (std::int64_t p = 0; p < size; p += W) {
       V curve{};
+#pragma GCC unroll 8
       for (int j = 0; j < 5; ++j)
         curve = fma(broadcast<V>(Rodas4::dense[0][j] + Rodas4::dense[1][j]), stage(j, p), curve);
       const V slope = (load<V>(y_new + p) - load<V>(y + p) - curve) * inverse_h;
@@ -105,8 +110,21 @@ class RosenbrockStep {
       store(correction + p, c);
       store(y_new + p, load<V>(y_new + p) + c);
     }
-    evaluator.evaluate(2, y_new, loss, gradient, hessian);
+    double* const change = work_.data();  // H c
+    solver_.multiply(hessian, correction, change);
+    V energy{};  // g.c + c.Hc/2
+    for (std::int64_t p = 0; p < size; p += W) {
+      const V g = load<V>(gradient + p), hc = load<V>(change + p);
+      energy = fma(load<V>(correction + p), fma(broadcast<V>(0.5), hc, g), energy);
+      store(gradient + p, g + hc);
+    }
+    store(loss, load<V>(loss) + energy);
   }
+
+  /// Lanes whose loss and gradient at the present point are the model's: the integrator evaluates
+  /// the point before a run may end there.
+  static Mask<W> modelled() noexcept { return ~Mask<W>{}; }
+  static void evaluated(Mask<W>) noexcept {}
 
   /// Component p of lane l at fraction x of the last step.
   double interpolate(const double* y, const double* y_new, std::int64_t p, int l,
@@ -120,7 +138,7 @@ class RosenbrockStep {
     return (1.0 - x) * y[p * W + l] + x * (y_new[p * W + l] + (1.0 - x) * (e + x * f));
   }
 
-  static constexpr std::int64_t gradients_per_step = 6;
+  static constexpr std::int64_t gradients_per_step = 5;
 
  private:
   /// U_i, with the sums over earlier stages unrolled.

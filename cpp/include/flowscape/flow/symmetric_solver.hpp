@@ -65,11 +65,27 @@ class SymmetricSolver {
     }
   }
 
+  /// product <- matrix x, `matrix` packed lower.
+  void multiply(const double* matrix, const double* x, double* product) const noexcept {
+    if (kernels_.multiply != nullptr) return kernels_.multiply(matrix, x, product);
+    for (std::int64_t i = 0; i < order_; ++i) {
+      V sum{};
+      for (std::int64_t j = 0; j <= i; ++j, matrix += W) {
+        sum = fma(load<V>(matrix), load<V>(x + j * W), sum);
+        if (j < i)
+          store(product + j * W,
+                fma(load<V>(matrix), load<V>(x + i * W), load<V>(product + j * W)));
+      }
+      store(product + i * W, sum);
+    }
+  }
+
  private:
   static constexpr int kUnrolled = 9;
   struct Kernels {
     Mask<W> (SymmetricSolver::*factor)(const double*, V) noexcept = nullptr;
     void (SymmetricSolver::*solve)(double*) const noexcept = nullptr;
+    void (*multiply)(const double*, const double*, double*) noexcept = nullptr;
   };
 
   FLOWSCAPE_INLINE V lower(std::int64_t i, std::int64_t j) const noexcept {
@@ -127,13 +143,29 @@ class SymmetricSolver {
     }
   }
 
+  template <int P>
+  static void multiply_unrolled(const double* matrix, const double* x, double* product) noexcept {
+    V sum[P]{};
+#pragma GCC unroll 16
+    for (int i = 0; i < P; ++i)
+#pragma GCC unroll 16
+      for (int j = 0; j <= i; ++j) {
+        const V entry = load<V>(matrix + packed(i, j) * W);
+        sum[i] = fma(entry, load<V>(x + j * W), sum[i]);
+        if (j < i) sum[j] = fma(entry, load<V>(x + i * W), sum[j]);
+      }
+#pragma GCC unroll 16
+    for (int i = 0; i < P; ++i) store(product + i * W, sum[i]);
+  }
+
   static Kernels unrolled(int order) noexcept {
     return unrolled(order, std::make_integer_sequence<int, kUnrolled>());
   }
   template <int... p>
   static Kernels unrolled(int order, std::integer_sequence<int, p...>) noexcept {
     constexpr Kernels kernels[] = {{&SymmetricSolver::template factor_unrolled<p + 1>,
-                                    &SymmetricSolver::template solve_unrolled<p + 1>}...};
+                                    &SymmetricSolver::template solve_unrolled<p + 1>,
+                                    &SymmetricSolver::template multiply_unrolled<p + 1>}...};
     return kernels[order - 1];
   }
 
@@ -157,6 +189,17 @@ class SymmetricSolver<1> {
   }
 
   void solve(double* b) const noexcept { cholesky_solve(order_, matrix_.data(), b); }
+
+  void multiply(const double* matrix, const double* x, double* product) const noexcept {
+    for (std::int64_t i = 0; i < order_; ++i) {
+      double sum = 0.0;
+      for (std::int64_t j = 0; j < i; ++j, ++matrix) {
+        sum += *matrix * x[j];
+        product[j] += *matrix * x[i];
+      }
+      product[i] = sum + *matrix++ * x[i];
+    }
+  }
 
  private:
   std::int64_t order_;
