@@ -76,6 +76,12 @@ def race(
     top.calibrate()
     networks = len(work.at.theta)
     rows = []
+
+    def engine_block() -> float:
+        top.block()
+        return engine.block()
+
+    before = engine_block()
     peers = [*_other_methods(work, reference.method), *peers_of(work)]
     for peer in tick(name, peers):
         if isinstance(peer, Row):
@@ -84,7 +90,7 @@ def race(
         row = Row(peer.key, peer.label, goal=goals.RATIOS[name].get(peer.key))
         rows.append(row)
         try:
-            ends = _time(peer, engine, top, rounds, row, networks)
+            ends, before = _time(peer, engine_block, before, rounds, row, networks)
             row.note = _note(ends, peer.networks, networks)
             row.agreement = check(work, ends, reference)
         except DisagreementError as error:
@@ -121,15 +127,18 @@ def _other_methods(work: FlowWorkload, used: str) -> list[FlowPeer]:
 
 
 def _time(
-    peer: FlowPeer, engine: Series, top: Series, rounds: int, row: Row, networks: int
-) -> Ends:
-    """Run a peer between runs of the engine; fill the row; return where its flows ended."""
+    peer: FlowPeer,
+    engine_block: Callable[[], float],
+    before: float,
+    rounds: int,
+    row: Row,
+    networks: int,
+) -> tuple[Ends, float]:
+    """Run a peer between blocks of the engine, and fill its row.
 
-    def engine_block() -> float:
-        top.block()
-        return engine.block()
-
-    before = engine_block()
+    `before` is the engine's block just before. Returned are where the flows ended and the
+    engine's block just after.
+    """
     settle()
     begin, wall = time.process_time(), time.perf_counter()
     ends = peer.run()
@@ -138,7 +147,9 @@ def _time(
     if peer.once:
         series.cpu.append(cost)
         series.wall.append(wall)
-        series.ratios.append(2.0 * cost / (before + engine_block()))
+        after = engine_block()
+        series.ratios.append(2.0 * cost / (before + after))
+        before = after
     else:
         before = engine_block()
         share = rounds
@@ -150,7 +161,7 @@ def _time(
             share = max(2, min(rounds, int(PEER_SECONDS / max(cost, 1e-9))))
     fill(row, series, ends.factor * networks / peer.networks)
     row.bound = ends.capped
-    return ends
+    return ends, before
 
 
 class DisagreementError(Exception):

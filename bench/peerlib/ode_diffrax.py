@@ -17,7 +17,7 @@ from workloads import FlowWorkload, w6
 # W6 is extrapolated: CPU time of this many steps at full size, times the steps that a copy
 # with fewer samples needs to its end
 _STEPS = 8
-_FEWER = 2_000
+_FEWER = 300
 _MOST_STEPS = 20_000
 
 
