@@ -10,7 +10,12 @@ constexpr double kTooShortToRelease = 2e4;
 constexpr long kMostThreads = 1024;
 
 const char* kernel_name(KernelShape kernel) {
-  return kernel == KernelShape::network_lanes ? "network_lanes" : "sample_lanes";
+  switch (kernel) {
+    case KernelShape::network_lanes: return "network_lanes";
+    case KernelShape::sample_lanes: return "sample_lanes";
+    case KernelShape::neuron_lanes: return "neuron_lanes";
+  }
+  return "";
 }
 
 std::unique_ptr<Objective> make_objective(const Activation& activation, std::int64_t width,
@@ -19,9 +24,9 @@ std::unique_ptr<Objective> make_objective(const Activation& activation, std::int
                                           const Array& weights, double scale, double l2,
                                           const std::string& kernel) {
   std::optional<KernelShape> forced;
-  if (kernel == kernel_name(KernelShape::network_lanes)) forced = KernelShape::network_lanes;
-  else if (kernel == kernel_name(KernelShape::sample_lanes)) forced = KernelShape::sample_lanes;
-  else if (kernel != "auto") throw py::value_error("unknown kernel '" + kernel + "'");
+  for (const KernelShape shape : kKernelShapes)
+    if (kernel == kernel_name(shape)) forced = shape;
+  if (!forced && kernel != "auto") throw py::value_error("unknown kernel '" + kernel + "'");
   if (width < 1 || inputs < 1 || outputs < 1) throw py::value_error("sizes must be positive");
   const std::int64_t samples = x.ndim() == 2 ? x.shape(0) : 0;
   if (samples < 1) throw py::value_error("x must have shape (N, d) with N >= 1");

@@ -43,6 +43,7 @@ Evaluator<Layout>::Evaluator(const ProblemData& problem)
   for (int order = 0; order < 3 && networks > 1; ++order)
     small_[order] = small_kernel(problem, order);
   prepare(1);
+  if (problem.kernel == KernelShape::neuron_lanes) wide_.emplace(problem);
   separate_ = problem.activation.separate_terms();
   for (const Term& term : separate_) parts_.emplace_back(std::vector<Term>{term});
   absolute_.resize(separate_.empty() ? 0 : 6 * grid);
@@ -50,6 +51,7 @@ Evaluator<Layout>::Evaluator(const ProblemData& problem)
 
 template <class Layout>
 void Evaluator<Layout>::prepare(int order) {
+  if (wide_) return wide_->prepare(order);
   // Also for the bounds of noise() and the product of hessian_vector().
   const std::int64_t sums = std::max(layout_.size(order), 3 + parameters());
   if (sums * kLanes > moments_.size()) {
@@ -91,6 +93,8 @@ void Evaluator<Layout>::reduce(const double* sums, std::int64_t count,
 template <class Layout>
 void Evaluator<Layout>::evaluate(int order, const double* theta, double* loss, double* gradient,
                                  double* hessian) noexcept {
+  if (networks == 1 && wide_)
+    return wide_->evaluate(order, theta, loss, gradient, {hessian, parameters(), true});
   if (small_[order] != nullptr) {
     const std::int64_t samples = problem_.samples;
     with_features(problem_.shape.features(), [&]<int D>() {
@@ -141,6 +145,14 @@ void Evaluator<Layout>::add_decay(int order, const double* theta, double* loss, 
     }
   }
   store(loss, fma(0.5 * l2, norm, load<V>(loss)));
+}
+
+template <class Layout>
+void Evaluator<Layout>::evaluate_whole(int order, const double* theta, double* loss,
+                                       double* gradient, double* hessian) noexcept
+  requires(networks == 1)
+{
+  wide_->evaluate(order, theta, loss, gradient, {hessian, parameters(), false});
 }
 
 template <class Layout>

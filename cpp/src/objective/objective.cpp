@@ -42,6 +42,13 @@ double Objective::nanoseconds(int order) const noexcept {
 void Objective::evaluate(int order, std::int64_t batch, const double* theta, double* loss,
                          double* gradient, double* hessian, int n_threads) const {
   const std::int64_t P = parameters();
+  if (problem_.kernel == KernelShape::neuron_lanes)
+    return for_network_blocks<SampleLanes>(*this, order, batch, nanoseconds(order), n_threads, [&] {
+      return [&](Evaluator<SampleLanes>& evaluator, std::int64_t b) {
+        evaluator.evaluate_whole(order, theta + b * P, loss + b, gradient + b * P,
+                                 hessian + b * P * P);
+      };
+    });
   with_layout([&]<class Layout>() {
     constexpr int W = Layout::networks;
     for_network_blocks<Layout>(*this, order, batch, nanoseconds(order), n_threads, [&] {

@@ -1,4 +1,4 @@
-"""Problems on a kernel of one's choice, so that both are compared on every shape."""
+"""Problems on a kernel of one's choice, so that all are compared on every shape."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from flowscape.objective import Problem
 
 __all__ = ["KERNELS", "on_kernel"]
 
-KERNELS: tuple[str, ...] = ("network_lanes", "sample_lanes")
+KERNELS: tuple[str, ...] = ("network_lanes", "sample_lanes", "neuron_lanes")
 
 
 def on_kernel(prob: Problem, kernel: str) -> Problem:

@@ -2,15 +2,18 @@
 //
 // Evaluator<NetworkLanes> works on kLanes networks at once, Evaluator<SampleLanes> on one. Both
 // read and write [parameter][network] arrays aligned to 64 bytes, so an integrator written over
-// Vec<networks> runs on either.
+// Vec<networks> runs on either. A wide network is one network, too: Evaluator<SampleLanes> hands
+// its derivatives to a NeuronKernel where the problem asks for that kernel.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "flowscape/objective/kernels-inl.hpp"
 #include "flowscape/objective/layouts.hpp"
 #include "flowscape/objective/moments.hpp"
+#include "flowscape/objective/neuron_lanes.hpp"
 #include "flowscape/objective/pair_products.hpp"
 #include "flowscape/objective/problem_data.hpp"
 #include "flowscape/objective/small_networks.hpp"
@@ -50,9 +53,14 @@ class Evaluator {
   ///
   /// theta [P][networks] in; loss [networks], gradient [P][networks], hessian [tri(P)][networks]
   /// (lower triangle, packed by rows) out. The value of each is the same whatever the order asked.
-  /// A non-finite network spoils its own lane only.
+  /// A non-finite network spoils its own lane only. Needs prepare(order).
   void evaluate(int order, const double* theta, double* loss, double* gradient,
                 double* hessian) noexcept;
+
+  /// The same with the whole Hessian [P][P]; for lane = neuron, which writes it directly.
+  void evaluate_whole(int order, const double* theta, double* loss, double* gradient,
+                      double* hessian) noexcept
+    requires(networks == 1);
 
   /// H v without forming H; direction, product [P][networks].
   void hessian_vector(const double* theta, const double* direction, double* product) noexcept;
@@ -91,6 +99,7 @@ class Evaluator {
   std::vector<Term> separate_;
   std::vector<Activation> parts_;  ///< one for each separate term
   BlockScratch scratch_{};
+  std::optional<NeuronKernel> wide_;  ///< lane = neuron
 };
 
 extern template class Evaluator<NetworkLanes>;

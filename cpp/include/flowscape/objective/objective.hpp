@@ -83,6 +83,7 @@ class Objective {
   /// Rough cost of one network at derivative `order`, nanoseconds: decides threads, never bits.
   double nanoseconds(int order) const noexcept;
 
+  /// An evaluator for derivatives up to `order`.
   template <class Layout>
   auto lease(int order) const {
     if constexpr (Layout::kernel == KernelShape::network_lanes)

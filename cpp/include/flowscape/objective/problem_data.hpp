@@ -11,7 +11,10 @@
 namespace flowscape {
 
 /// Which index runs along the lanes of a vector.
-enum class KernelShape : int { network_lanes = 0, sample_lanes = 1 };
+enum class KernelShape : int { network_lanes = 0, sample_lanes = 1, neuron_lanes = 2 };
+
+inline constexpr KernelShape kKernelShapes[] = {
+    KernelShape::network_lanes, KernelShape::sample_lanes, KernelShape::neuron_lanes};
 
 /// The kernel for a problem: a pure function of its shape, never of batch, threads or a clock.
 KernelShape choose_kernel(const Shape& shape, std::int64_t samples) noexcept;

@@ -1,0 +1,98 @@
+// Between neuron-major rows (a_1, w_1, a_2, ...) and one column per component.
+#pragma once
+
+#include <cstdint>
+#include <utility>
+
+#include "flowscape/simd/vector.hpp"
+
+namespace flowscape {
+
+/// Calls body.template operator()<C>() with C = count up to 6, or 0 beyond.
+template <class Body>
+FLOWSCAPE_INLINE void with_count(std::int64_t count, Body&& body) {
+  switch (count) {
+    case 1: return body.template operator()<1>();
+    case 2: return body.template operator()<2>();
+    case 3: return body.template operator()<3>();
+    case 4: return body.template operator()<4>();
+    case 5: return body.template operator()<5>();
+    case 6: return body.template operator()<6>();
+    default: return body.template operator()<0>();
+  }
+}
+
+/// columns[c][k] = rows[k][c] for `count` rows of `components`; columns are `stride` apart.
+inline void split_components(const double* rows, std::int64_t components, std::int64_t count,
+                             std::int64_t stride, double* columns) noexcept {
+  with_count(components, [&]<int C>() {
+    const std::int64_t width = C > 0 ? C : components;
+    for (std::int64_t k = 0; k < count; ++k)
+      for (std::int64_t c = 0; c < width; ++c) columns[c * stride + k] = rows[k * width + c];
+  });
+}
+
+/// The inverse.
+inline void join_components(const double* columns, std::int64_t components, std::int64_t count,
+                            std::int64_t stride, double* rows) noexcept {
+  with_count(components, [&]<int C>() {
+    const std::int64_t width = C > 0 ? C : components;
+    for (std::int64_t k = 0; k < count; ++k)
+      for (std::int64_t c = 0; c < width; ++c) rows[k * width + c] = columns[c * stride + k];
+  });
+}
+
+namespace detail {
+
+/// Of C vectors interleaved, vector Q has lane (Q W + e) / C of vector (Q W + e) % C at place e.
+template <int C, int Q>
+constexpr int source(std::size_t e) {
+  return (Q * kLanes + static_cast<int>(e)) % C;
+}
+template <int C, int Q>
+constexpr int lane(std::size_t e) {
+  return (Q * kLanes + static_cast<int>(e)) / C;
+}
+
+/// Vector Q from its first two sources; the places of others hold anything.
+template <int C, int Q, std::size_t... E>
+FLOWSCAPE_INLINE Native first_sources(Native a, Native b, std::index_sequence<E...>) {
+  return __builtin_shufflevector(a, b, (source<C, Q>(E) == 1 ? kLanes + lane<C, Q>(E)
+                                        : source<C, Q>(E) == 0 ? lane<C, Q>(E)
+                                                               : static_cast<int>(E))...);
+}
+
+/// The same with the places of source S.
+template <int C, int Q, int S, std::size_t... E>
+FLOWSCAPE_INLINE Native add_source(Native joined, Native in, std::index_sequence<E...>) {
+  return __builtin_shufflevector(
+      joined, in,
+      (source<C, Q>(E) == S ? kLanes + lane<C, Q>(E) : static_cast<int>(E))...);
+}
+
+template <int C, int Q, int... S>
+FLOWSCAPE_INLINE Native joined_vector(const Native* in, std::integer_sequence<int, S...>) {
+  constexpr auto lanes = std::make_index_sequence<kLanes>{};
+  Native joined = first_sources<C, Q>(in[0], in[1], lanes);
+  ((joined = add_source<C, Q, S + 2>(joined, in[S + 2], lanes)), ...);
+  return joined;
+}
+
+template <int C, int... Q>
+FLOWSCAPE_INLINE void join_vectors(const Native* in, double* out,
+                                   std::integer_sequence<int, Q...>) {
+  (store_unaligned(out + Q * kLanes,
+                   joined_vector<C, Q>(in, std::make_integer_sequence<int, C - 2>{})),
+   ...);
+}
+
+}  // namespace detail
+
+/// out[l C + c] = in[c][l]: C >= 2 vectors to C kLanes consecutive doubles.
+template <int C>
+  requires(C >= 2)
+FLOWSCAPE_INLINE void join_vectors(const Native (&in)[C], double* out) {
+  detail::join_vectors<C>(in, out, std::make_integer_sequence<int, C>{});
+}
+
+}  // namespace flowscape

@@ -1,0 +1,92 @@
+// Loss, gradient, Hessian of one wide network: lane = neuron.
+//
+// Samples pass in blocks whose h, s, q stay in the first-level cache, arrays [sample][neuron]
+// without padding between rows, so that the activation wastes no lanes. Sums over samples are
+// columns over neurons; sums over pairs of neurons are the tiles of gram.hpp. No sum crosses
+// lanes but the output of the network.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "flowscape/objective/gram.hpp"
+#include "flowscape/objective/moments.hpp"
+#include "flowscape/objective/problem_data.hpp"
+#include "flowscape/simd/aligned.hpp"
+
+namespace flowscape {
+
+/// Where a Hessian goes: all of it, or the lower triangle packed by rows.
+struct HessianRows {
+  double* data;
+  std::int64_t order;
+  bool packed_triangle;
+
+  double* row(std::int64_t p) const noexcept {
+    return data + (packed_triangle ? triangle(p) : p * order);
+  }
+  /// Entries of row p that exist.
+  std::int64_t length(std::int64_t p) const noexcept { return packed_triangle ? p + 1 : order; }
+};
+
+class NeuronKernel {
+ public:
+  /// Keeps a reference to `problem`.
+  explicit NeuronKernel(const ProblemData& problem);
+
+  /// Allocates what derivatives up to `order` need.
+  void prepare(int order);
+
+  /// As Evaluator::evaluate, theta [P]; needs prepare(order).
+  void evaluate(int order, const double* theta, double* loss, double* gradient,
+                HessianRows hessian) noexcept;
+
+ private:
+  void forward(int order, std::int64_t first, std::int64_t count) noexcept;
+  void residuals(const double* theta, std::int64_t first, std::int64_t count) noexcept;
+  void add_moments(int order, std::int64_t first, std::int64_t count) noexcept;
+  /// out[r][neuron] += sum_i coefficients[i][r] rows_i[neuron] for r < size.
+  void add_columns(const double* rows, std::int64_t count, const double* coefficients,
+                   std::int64_t size, double* out) noexcept;
+  /// Tables x_ij [sample][D] and x_ij x_il [sample][tri(D)], times scale_i unless null.
+  void first_coefficients(std::int64_t first, std::int64_t count, const double* scale) noexcept;
+  void second_coefficients(std::int64_t first, std::int64_t count, const double* scale) noexcept;
+  /// rows_i sum_o a_o W r_io into `scaled_`.
+  void scale_back(const double* rows, std::int64_t count) noexcept;
+  /// Into the panels, from their sample `place` on.
+  void pack(std::int64_t first, std::int64_t count, std::int64_t place) noexcept;
+  void finish(int order, const double* theta, double* loss, double* gradient) noexcept;
+  void write_hessian(HessianRows hessian) noexcept;
+  void orient(std::int64_t k, std::int64_t l) noexcept;
+  void write_tile(std::int64_t k, std::int64_t l, HessianRows hessian) noexcept;
+  void add_neuron_blocks(HessianRows hessian) const noexcept;
+  void write_output_biases(HessianRows hessian) const noexcept;
+
+  /// Calls body(first neuron, neurons, first entry) for the chunks of a block of `count` samples.
+  template <class Body>
+  void for_chunks(std::int64_t count, Body&& body) const noexcept;
+
+  const double* weight(std::int64_t k) const noexcept { return columns_.data() + k * stride_; }
+  double* moment(std::int64_t i) noexcept { return moments_.data() + i * stride_; }
+  const double* moment(std::int64_t i) const noexcept { return moments_.data() + i * stride_; }
+
+  const ProblemData& problem_;
+  MomentLayout layout_;
+  int order_ = 0;          ///< prepared for
+  std::int64_t stride_;    ///< width rounded up to whole panels
+  std::int64_t block_;     ///< samples of a block
+  AlignedBuffer columns_;  ///< [component][neuron]: a, w, then the gradient
+  AlignedBuffer z_, h_, s_, q_, scaled_;
+  AlignedBuffer partial_;  ///< [output][sample] of vectors, sum_k a_k h_k before the last sum
+  AlignedBuffer residual_, weighted_;  ///< [output][sample]
+  AlignedBuffer weighted_rows_;        ///< [sample][output]
+  AlignedBuffer coefficients_;
+  AlignedBuffer head_;     ///< vector of partial sums of W r^2 | per output sum W r | sum W
+  AlignedBuffer moments_;  ///< rows of moments.hpp, one column per neuron
+  AlignedBuffer oriented_;  ///< tiles that had to be turned, and
+  std::vector<const double*> views_;  ///< hh | hs [D] | sh [D] | ss [tri(D)], as `orient` left them
+  AlignedBuffer segment_;  ///< a piece of a row of the Hessian, by component and joined
+  PairSums pairs_;
+};
+
+}  // namespace flowscape

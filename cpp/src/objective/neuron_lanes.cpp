@@ -1,0 +1,353 @@
+// Wide networks: forward pass, sums over samples, loss and gradient.
+#include "flowscape/objective/neuron_lanes.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "flowscape/objective/components.hpp"
+#include "flowscape/simd/vector.hpp"
+
+namespace flowscape {
+namespace {
+
+/// Neurons times samples passed at a time: z, h, s, q of them stay in the first-level cache.
+constexpr std::int64_t kGrid = 1024;
+constexpr std::int64_t kMinBlock = 8, kMaxBlock = 64;
+
+/// Sums held in registers at once by add_rows.
+constexpr int kMaxSums = kLanes == 8 ? 10 : 5;
+
+constexpr std::int64_t round_up(std::int64_t n, std::int64_t unit) {
+  return (n + unit - 1) / unit * unit;
+}
+
+/// Lanes below `count`.
+MaskOf<Native> lanes_below(std::int64_t count) noexcept {
+  MaskOf<Native> mask{};
+  for (int l = 0; l < kLanes; ++l) mask[l] = l < count ? -1 : 0;
+  return mask;
+}
+
+/// rows[i][k] = sum_j w_j[k] x_ij for `width` neurons; the columns w_j are `stride` apart. The
+/// last vector of a row runs into the next row, which is written after it.
+template <int D>
+void affine(const double* w, std::int64_t stride, std::int64_t features, const double* x,
+            std::int64_t count, std::int64_t width, double* rows) noexcept {
+  const std::int64_t size = D > 0 ? D : features;
+  for (std::int64_t i = 0; i < count; ++i, x += size, rows += width)
+    for (std::int64_t k = 0; k < width; k += kLanes) {
+      Native sum = x[size - 1] * load<Native>(w + (size - 1) * stride + k);
+      for (std::int64_t j = size - 2; j >= 0; --j)
+        sum = fma(broadcast<Native>(x[j]), load<Native>(w + j * stride + k), sum);
+      store_unaligned(rows + k, sum);
+    }
+}
+
+/// partial[i] = or += sum_k a[k] rows[i][k], vectors still to be summed over their lanes.
+template <int R>
+FLOWSCAPE_INLINE void project(const double* a, const double* rows, std::int64_t width,
+                              MaskOf<Native> tail, bool first, double* partial) noexcept {
+  Native sum[R] = {};
+  const std::int64_t last = (width - 1) / kLanes * kLanes;
+  for (std::int64_t k = 0; k < last; k += kLanes) {
+    const Native ak = load<Native>(a + k);
+    for (int r = 0; r < R; ++r) sum[r] = fma(ak, load_unaligned<Native>(rows + r * width + k), sum[r]);
+  }
+  const Native ak = load<Native>(a + last);
+  for (int r = 0; r < R; ++r) {
+    const Native h = load_unaligned<Native>(rows + r * width + last);
+    sum[r] = fma(ak, select<Native>(tail, h, Native{}), sum[r]);
+    double* const place = partial + r * kLanes;
+    store(place, first ? sum[r] : load<Native>(place) + sum[r]);
+  }
+}
+
+/// out[r] += sum_i c[i][r] rows[i] for C vectors of neurons; c rows of `pitch`.
+template <int R, int C>
+void add_rows(std::int64_t count, const double* c, std::int64_t pitch, const double* rows,
+              std::int64_t width, double* out, std::int64_t stride) noexcept {
+  Native sum[R][C] = {};
+  for (std::int64_t i = 0; i < count; ++i, c += pitch, rows += width) {
+    Native row[C];
+    for (int v = 0; v < C; ++v) row[v] = load_unaligned<Native>(rows + v * kLanes);
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) {
+      const Native factor = broadcast<Native>(c[r]);
+      for (int v = 0; v < C; ++v) sum[r][v] = fma(factor, row[v], sum[r][v]);
+    }
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < R; ++r)
+    for (int v = 0; v < C; ++v) {
+      double* const place = out + r * stride + v * kLanes;
+      store(place, load<Native>(place) + sum[r][v]);
+    }
+}
+
+using AddRows = void (*)(std::int64_t, const double*, std::int64_t, const double*, std::int64_t,
+                         double*, std::int64_t) noexcept;
+
+template <int... R>
+constexpr std::array<std::array<AddRows, 2>, kMaxSums> all_sums(std::integer_sequence<int, R...>) {
+  return {std::array<AddRows, 2>{add_rows<R + 1, 1>, add_rows<R + 1, 2>}...};
+}
+constexpr auto kAddRows = all_sums(std::make_integer_sequence<int, kMaxSums>{});
+
+}  // namespace
+
+NeuronKernel::NeuronKernel(const ProblemData& problem)
+    : problem_(problem), layout_(problem.shape),
+      stride_(panels_of(problem.shape.width) * kPanel),
+      block_(std::min(round_up(problem.samples, 8),
+                      std::clamp(kGrid / problem.shape.width / 8 * 8, kMinBlock, kMaxBlock))) {
+  const Shape& shape = problem.shape;
+  const std::int64_t grid = block_ * shape.width + kPanel, D = shape.features();
+  columns_.resize(2 * shape.per_neuron() * stride_);
+  z_.resize(grid);
+  h_.resize(grid);
+  s_.resize(grid);
+  if (shape.outputs > 1) scaled_.resize(grid);
+  partial_.resize(shape.outputs * block_ * kLanes);
+  residual_.resize(shape.outputs * block_);
+  weighted_.resize(shape.outputs * block_);
+  weighted_rows_.resize(shape.outputs * block_);
+  coefficients_.resize(block_ * std::max(D, triangle(D)));
+  head_.resize((2 + shape.outputs) * kLanes);
+  moments_.resize(layout_.per_neuron * stride_);
+}
+
+void NeuronKernel::prepare(int order) {
+  if (order < 2 || order_ == 2) return;
+  const Shape& shape = problem_.shape;
+  const std::int64_t D = shape.features();
+  q_.resize(h_.size());
+  const std::int64_t samples = std::max(block_, PairSums::block(shape) / block_ * block_);
+  pairs_ = PairSums(shape, std::min(samples, round_up(problem_.samples, block_)));
+  oriented_.resize((1 + D + triangle(D)) * kPanelTile);
+  views_.resize(1 + 2 * D + triangle(D));
+  segment_.resize(2 * shape.per_neuron() * kPanel);
+  order_ = 2;
+}
+
+template <class Body>
+void NeuronKernel::for_chunks(std::int64_t count, Body&& body) const noexcept {
+  const std::int64_t m = problem_.shape.width;
+  const std::int64_t chunk = std::max<std::int64_t>(kPanel, kGrid / count / kPanel * kPanel);
+  for (std::int64_t k = 0; k < m; k += chunk) body(k, std::min(chunk, m - k), k * count);
+}
+
+void NeuronKernel::evaluate(int order, const double* theta, double* loss, double* gradient,
+                            HessianRows hessian) noexcept {
+  split_components(theta, problem_.shape.per_neuron(), problem_.shape.width, stride_,
+                   columns_.data());
+  head_.fill(0.0);
+  if (order >= 1) moments_.fill(0.0);
+  bool fresh = true;
+  std::int64_t packed_samples = 0;
+  for (std::int64_t first = 0; first < problem_.samples; first += block_) {
+    const std::int64_t count = std::min(block_, problem_.samples - first);
+    forward(order, first, count);
+    residuals(theta, first, count);
+    if (order >= 1) add_moments(order, first, count);
+    if (order < 2) continue;
+    pack(first, count, packed_samples);
+    packed_samples += count;
+    if (packed_samples + block_ > pairs_.capacity() || first + count == problem_.samples) {
+      pairs_.add(packed_samples, fresh);
+      fresh = false;
+      packed_samples = 0;
+    }
+  }
+  finish(order, theta, loss, gradient);
+  if (order == 2) write_hessian(hessian);
+}
+
+void NeuronKernel::forward(int order, std::int64_t first, std::int64_t count) noexcept {
+  const Shape& shape = problem_.shape;
+  const std::int64_t D = shape.features();
+  const double* const x = problem_.row_features.data() + first * D;
+  for_chunks(count, [&](std::int64_t k, std::int64_t width, std::int64_t at) {
+    with_count(D, [&]<int C>() {
+      affine<C>(weight(shape.outputs) + k, stride_, D, x, count, width, z_.data());
+    });
+    problem_.activation.evaluate(order, z_.data(), h_.data() + at, s_.data() + at,
+                                 q_.data() + at, round_up(count * width, kLanes));
+    const MaskOf<Native> tail = lanes_below(width - (width - 1) / kLanes * kLanes);
+    for (std::int64_t o = 0; o < shape.outputs; ++o) {
+      const double *const a = weight(o) + k, *rows = h_.data() + at;
+      double* const partial = partial_.data() + o * block_ * kLanes;
+      std::int64_t i = 0;
+      for (; i + 4 <= count; i += 4)
+        project<4>(a, rows + i * width, width, tail, k == 0, partial + i * kLanes);
+      for (; i < count; ++i)
+        project<1>(a, rows + i * width, width, tail, k == 0, partial + i * kLanes);
+    }
+  });
+}
+
+// r = sum_k a_k h_k + c - y, and W r.
+void NeuronKernel::residuals(const double* theta, std::int64_t first,
+                             std::int64_t count) noexcept {
+  const Shape& shape = problem_.shape;
+  const std::int64_t K = shape.outputs, whole = round_up(count, kLanes);
+  const double* const weights = problem_.column_weights.data() + first;
+  const auto accumulate = [&](std::int64_t place, Native value) {
+    double* const sum = head_.data() + place * kLanes;
+    store(sum, load<Native>(sum) + value);
+  };
+  for (std::int64_t o = 0; o < K; ++o) {
+    double* const r = residual_.data() + o * block_;
+    const double* const y = problem_.column_targets.data() + o * problem_.padded_samples + first;
+    const double c = shape.output_bias ? theta[shape.output_biases() + o] : 0.0;
+    for (std::int64_t i = 0; i < count; ++i)
+      r[i] = horizontal_sum(load<Native>(partial_.data() + (o * block_ + i) * kLanes)) + (c - y[i]);
+    std::fill(r + count, r + whole, 0.0);
+    for (std::int64_t i = 0; i < whole; i += kLanes) {
+      const Native ri = load<Native>(r + i), wr = load<Native>(weights + i) * ri;
+      store(weighted_.data() + o * block_ + i, wr);
+      accumulate(0, wr * ri);
+      if (shape.output_bias) accumulate(1 + o, wr);
+    }
+    for (std::int64_t i = 0; i < count; ++i)
+      weighted_rows_.data()[i * K + o] = weighted_.data()[o * block_ + i];
+  }
+  for (std::int64_t i = 0; i < whole && shape.output_bias; i += kLanes)
+    accumulate(1 + K, load<Native>(weights + i));
+}
+
+void NeuronKernel::add_moments(int order, std::int64_t first, std::int64_t count) noexcept {
+  const std::int64_t K = problem_.shape.outputs, D = layout_.features, T = triangle(D);
+  const double* const table = coefficients_.data();
+  const double* const weights = problem_.row_weights.data() + first;
+  add_columns(h_.data(), count, weighted_rows_.data(), K, moment(0));
+  const bool single = K == 1;  // a_k is applied at the end
+  if (!single) scale_back(s_.data(), count);
+  first_coefficients(first, count, single ? weighted_.data() : nullptr);
+  add_columns(single ? s_.data() : scaled_.data(), count, table, D, moment(layout_.incoming));
+  if (order < 2) return;
+  if (!single) scale_back(q_.data(), count);
+  second_coefficients(first, count, single ? weighted_.data() : nullptr);
+  add_columns(single ? q_.data() : scaled_.data(), count, table, T, moment(layout_.curvature));
+  for (std::int64_t o = 0; o < K && !single; ++o) {
+    first_coefficients(first, count, weighted_.data() + o * block_);
+    add_columns(s_.data(), count, table, D, moment(layout_.cross + o * D));
+  }
+  if (problem_.shape.output_bias) {
+    add_columns(h_.data(), count, weights, 1, moment(layout_.bias));
+    first_coefficients(first, count, weights);
+    add_columns(s_.data(), count, table, D, moment(layout_.bias + 1));
+  }
+}
+
+void NeuronKernel::add_columns(const double* rows, std::int64_t count,
+                               const double* coefficients, std::int64_t size,
+                               double* out) noexcept {
+  for_chunks(count, [&](std::int64_t first, std::int64_t width, std::int64_t at) {
+    for (std::int64_t r = 0; r < size; r += kMaxSums) {
+      const auto& add = kAddRows[std::min<std::int64_t>(kMaxSums, size - r) - 1];
+      for (std::int64_t k = 0; k < width; k += 2 * kLanes)
+        add[k + kLanes < width](count, coefficients + r, size, rows + at + k, width,
+                                out + r * stride_ + first + k, stride_);
+    }
+  });
+}
+
+void NeuronKernel::first_coefficients(std::int64_t first, std::int64_t count,
+                                      const double* scale) noexcept {
+  const std::int64_t D = layout_.features;
+  const double* x = problem_.row_features.data() + first * D;
+  double* out = coefficients_.data();
+  for (std::int64_t i = 0; i < count; ++i)
+    for (std::int64_t j = 0; j < D; ++j) *out++ = scale ? scale[i] * *x++ : *x++;
+}
+
+void NeuronKernel::second_coefficients(std::int64_t first, std::int64_t count,
+                                       const double* scale) noexcept {
+  const std::int64_t D = layout_.features;
+  const double* x = problem_.row_features.data() + first * D;
+  double* out = coefficients_.data();
+  for (std::int64_t i = 0; i < count; ++i, x += D)
+    for (std::int64_t j = 0; j < D; ++j)
+      for (std::int64_t l = 0; l <= j; ++l) {
+        const double product = x[j] * x[l];
+        *out++ = scale ? scale[i] * product : product;
+      }
+}
+
+void NeuronKernel::scale_back(const double* rows, std::int64_t count) noexcept {
+  const std::int64_t K = problem_.shape.outputs;
+  for_chunks(count, [&](std::int64_t first, std::int64_t width, std::int64_t at) {
+    for (std::int64_t i = 0; i < count; ++i)
+      for (std::int64_t k = 0; k < width; k += kLanes) {
+        Native back{};
+        for (std::int64_t o = 0; o < K; ++o)
+          back = fma(broadcast<Native>(weighted_rows_.data()[i * K + o]),
+                     load<Native>(weight(o) + first + k), back);
+        const std::int64_t n = at + i * width + k;
+        store_unaligned(scaled_.data() + n, back * load_unaligned<Native>(rows + n));
+      }
+  });
+}
+
+void NeuronKernel::pack(std::int64_t first, std::int64_t count, std::int64_t place) noexcept {
+  const std::int64_t D = layout_.features;
+  const double* const roots = problem_.row_roots.data() + first;
+  const double* const x = problem_.row_features.data() + first * D;
+  for_chunks(count, [&](std::int64_t k, std::int64_t width, std::int64_t at) {
+    for (std::int64_t l = 0; l < width; l += kPanel)
+      for (int v = 0; v < kPanel; v += kLanes) {
+        const std::int64_t panel = (k + l) / kPanel;
+        const MaskOf<Native> real = lanes_below(width - l - v);
+        const double *h = h_.data() + at + l + v, *s = s_.data() + at + l + v;
+        for (std::int64_t i = 0; i < count; ++i, h += width, s += width) {
+          const auto rooted = [&](const double* row) {
+            return roots[i] * select<Native>(real, load_unaligned<Native>(row), Native{});
+          };
+          const auto put = [&](std::int64_t c, Native value) {
+            store(pairs_.panel(c, panel, place + i) + v, value);
+          };
+          put(0, rooted(h));
+          const Native slope = rooted(s);
+          for (std::int64_t j = 0; j < D; ++j) put(1 + j, slope * x[i * D + j]);
+        }
+      }
+  });
+}
+
+void NeuronKernel::finish(int order, const double* theta, double* loss,
+                          double* gradient) noexcept {
+  const Shape& shape = problem_.shape;
+  const std::int64_t K = shape.outputs, D = shape.features();
+  const Native l2 = broadcast<Native>(problem_.l2);
+  double value = 0.5 * horizontal_sum(load<Native>(head_.data()));
+  if (problem_.l2 != 0.0) {
+    Native norm{};
+    for (std::int64_t n = 0; n < (K + D) * stride_; n += kLanes) {
+      const Native t = load<Native>(columns_.data() + n);
+      norm = fma(t, t, norm);
+    }
+    double sum = horizontal_sum(norm);
+    for (std::int64_t p = shape.output_biases(); p < shape.parameters(); ++p)
+      sum += theta[p] * theta[p];
+    value += 0.5 * problem_.l2 * sum;
+  }
+  *loss = value;
+  if (order == 0) return;
+  double* const out = columns_.data() + (K + D) * stride_;
+  for (std::int64_t c = 0; c < K + D; ++c)
+    for (std::int64_t k = 0; k < stride_; k += kLanes) {
+      Native slope = load<Native>(moment(c) + k);  // outgoing, then incoming
+      if (K == 1 && c >= K) slope *= load<Native>(weight(0) + k);
+      if (problem_.l2 != 0.0) slope = fma(l2, load<Native>(weight(c) + k), slope);
+      store(out + c * stride_ + k, slope);
+    }
+  join_components(out, K + D, shape.width, stride_, gradient);
+  for (std::int64_t o = 0; o < K && shape.output_bias; ++o) {
+    const std::int64_t p = shape.output_biases() + o;
+    gradient[p] = horizontal_sum(load<Native>(head_.data() + (1 + o) * kLanes));
+    if (problem_.l2 != 0.0) gradient[p] += problem_.l2 * theta[p];
+  }
+}
+
+}  // namespace flowscape
