@@ -63,10 +63,11 @@ FLOWSCAPE_INLINE void project(const double* a, const double* rows, std::int64_t 
   }
 }
 
-/// out[r] += sum_i c[i][r] rows[i] for C vectors of neurons; c rows of `pitch`.
+/// out[r] = or += sum_i c[i][r] rows[i] for C vectors of neurons; c rows of `pitch`.
 template <int R, int C>
-void add_rows(std::int64_t count, const double* c, std::int64_t pitch, const double* rows,
-              std::int64_t width, double* out, std::int64_t stride) noexcept {
+FLOWSCAPE_INLINE void add_vectors(std::int64_t count, const double* c, std::int64_t pitch,
+                                  const double* rows, std::int64_t width, bool first, double* out,
+                                  std::int64_t stride) noexcept {
   Native sum[R][C] = {};
   for (std::int64_t i = 0; i < count; ++i, c += pitch, rows += width) {
     Native row[C];
@@ -81,16 +82,43 @@ void add_rows(std::int64_t count, const double* c, std::int64_t pitch, const dou
   for (int r = 0; r < R; ++r)
     for (int v = 0; v < C; ++v) {
       double* const place = out + r * stride + v * kLanes;
-      store(place, load<Native>(place) + sum[r][v]);
+      store(place, first ? sum[r][v] : load<Native>(place) + sum[r][v]);
     }
 }
 
+/// The same for all neurons of a row.
+template <int R>
+void add_rows(std::int64_t count, const double* c, std::int64_t pitch, const double* rows,
+              std::int64_t width, bool first, double* out, std::int64_t stride) noexcept {
+  constexpr int C = R < 3 && kLanes == 8 ? 4 : 2;
+  std::int64_t k = 0;
+  for (; k + (C - 1) * kLanes < width; k += C * kLanes)
+    add_vectors<R, C>(count, c, pitch, rows + k, width, first, out + k, stride);
+  for (; k < width; k += kLanes)
+    add_vectors<R, 1>(count, c, pitch, rows + k, width, first, out + k, stride);
+}
+
+/// sqrt(W) h and sqrt(W) s x_j of a vector of neurons into panels `stride` apart, 0 outside `real`.
+template <int D>
+FLOWSCAPE_INLINE void pack_columns(std::int64_t features, std::int64_t count, const double* roots,
+                                   const double* x, const double* h, const double* s,
+                                   std::int64_t width, MaskOf<Native> real, double* out,
+                                   std::int64_t stride) noexcept {
+  const std::int64_t size = D > 0 ? D : features;
+  for (std::int64_t i = 0; i < count; ++i, x += size, h += width, s += width, out += kPanel) {
+    const Native root = select<Native>(real, broadcast<Native>(roots[i]), Native{});
+    store(out, root * load_unaligned<Native>(h));
+    const Native slope = root * load_unaligned<Native>(s);
+    for (std::int64_t j = 0; j < size; ++j) store(out + (1 + j) * stride, slope * x[j]);
+  }
+}
+
 using AddRows = void (*)(std::int64_t, const double*, std::int64_t, const double*, std::int64_t,
-                         double*, std::int64_t) noexcept;
+                         bool, double*, std::int64_t) noexcept;
 
 template <int... R>
-constexpr std::array<std::array<AddRows, 2>, kMaxSums> all_sums(std::integer_sequence<int, R...>) {
-  return {std::array<AddRows, 2>{add_rows<R + 1, 1>, add_rows<R + 1, 2>}...};
+constexpr std::array<AddRows, kMaxSums> all_sums(std::integer_sequence<int, R...>) {
+  return {add_rows<R + 1>...};
 }
 constexpr auto kAddRows = all_sums(std::make_integer_sequence<int, kMaxSums>{});
 
@@ -124,9 +152,10 @@ void NeuronKernel::prepare(int order) {
   q_.resize(h_.size());
   const std::int64_t samples = std::max(block_, PairSums::block(shape) / block_ * block_);
   pairs_ = PairSums(shape, std::min(samples, round_up(problem_.samples, block_)));
-  oriented_.resize((1 + D + triangle(D)) * kPanelTile);
+  oriented_.resize((1 + D + triangle(D)) * pairs_.panels() * kPanelTile);
   views_.resize(1 + 2 * D + triangle(D));
-  segment_.resize(2 * shape.per_neuron() * kPanel);
+  segment_.resize(shape.per_neuron() * kPanel);
+  row_.resize(shape.per_neuron() * stride_ + shape.outputs + 2 * kPanel);
   order_ = 2;
 }
 
@@ -142,7 +171,6 @@ void NeuronKernel::evaluate(int order, const double* theta, double* loss, double
   split_components(theta, problem_.shape.per_neuron(), problem_.shape.width, stride_,
                    columns_.data());
   head_.fill(0.0);
-  if (order >= 1) moments_.fill(0.0);
   bool fresh = true;
   std::int64_t packed_samples = 0;
   for (std::int64_t first = 0; first < problem_.samples; first += block_) {
@@ -219,37 +247,35 @@ void NeuronKernel::residuals(const double* theta, std::int64_t first,
 void NeuronKernel::add_moments(int order, std::int64_t first, std::int64_t count) noexcept {
   const std::int64_t K = problem_.shape.outputs, D = layout_.features, T = triangle(D);
   const double* const table = coefficients_.data();
+  const bool fresh = first == 0;
   const double* const weights = problem_.row_weights.data() + first;
-  add_columns(h_.data(), count, weighted_rows_.data(), K, moment(0));
+  add_columns(h_.data(), count, weighted_rows_.data(), K, fresh, moment(0));
   const bool single = K == 1;  // a_k is applied at the end
   if (!single) scale_back(s_.data(), count);
   first_coefficients(first, count, single ? weighted_.data() : nullptr);
-  add_columns(single ? s_.data() : scaled_.data(), count, table, D, moment(layout_.incoming));
+  add_columns(single ? s_.data() : scaled_.data(), count, table, D, fresh, moment(layout_.incoming));
   if (order < 2) return;
   if (!single) scale_back(q_.data(), count);
   second_coefficients(first, count, single ? weighted_.data() : nullptr);
-  add_columns(single ? q_.data() : scaled_.data(), count, table, T, moment(layout_.curvature));
+  add_columns(single ? q_.data() : scaled_.data(), count, table, T, fresh, moment(layout_.curvature));
   for (std::int64_t o = 0; o < K && !single; ++o) {
     first_coefficients(first, count, weighted_.data() + o * block_);
-    add_columns(s_.data(), count, table, D, moment(layout_.cross + o * D));
+    add_columns(s_.data(), count, table, D, fresh, moment(layout_.cross + o * D));
   }
   if (problem_.shape.output_bias) {
-    add_columns(h_.data(), count, weights, 1, moment(layout_.bias));
+    add_columns(h_.data(), count, weights, 1, fresh, moment(layout_.bias));
     first_coefficients(first, count, weights);
-    add_columns(s_.data(), count, table, D, moment(layout_.bias + 1));
+    add_columns(s_.data(), count, table, D, fresh, moment(layout_.bias + 1));
   }
 }
 
 void NeuronKernel::add_columns(const double* rows, std::int64_t count,
-                               const double* coefficients, std::int64_t size,
+                               const double* coefficients, std::int64_t size, bool fresh,
                                double* out) noexcept {
-  for_chunks(count, [&](std::int64_t first, std::int64_t width, std::int64_t at) {
-    for (std::int64_t r = 0; r < size; r += kMaxSums) {
-      const auto& add = kAddRows[std::min<std::int64_t>(kMaxSums, size - r) - 1];
-      for (std::int64_t k = 0; k < width; k += 2 * kLanes)
-        add[k + kLanes < width](count, coefficients + r, size, rows + at + k, width,
-                                out + r * stride_ + first + k, stride_);
-    }
+  for_chunks(count, [&](std::int64_t k, std::int64_t width, std::int64_t at) {
+    for (std::int64_t r = 0; r < size; r += kMaxSums)
+      kAddRows[std::min<std::int64_t>(kMaxSums, size - r) - 1](
+          count, coefficients + r, size, rows + at, width, fresh, out + r * stride_ + k, stride_);
   });
 }
 
@@ -292,26 +318,16 @@ void NeuronKernel::scale_back(const double* rows, std::int64_t count) noexcept {
 
 void NeuronKernel::pack(std::int64_t first, std::int64_t count, std::int64_t place) noexcept {
   const std::int64_t D = layout_.features;
-  const double* const roots = problem_.row_roots.data() + first;
-  const double* const x = problem_.row_features.data() + first * D;
   for_chunks(count, [&](std::int64_t k, std::int64_t width, std::int64_t at) {
     for (std::int64_t l = 0; l < width; l += kPanel)
-      for (int v = 0; v < kPanel; v += kLanes) {
-        const std::int64_t panel = (k + l) / kPanel;
-        const MaskOf<Native> real = lanes_below(width - l - v);
-        const double *h = h_.data() + at + l + v, *s = s_.data() + at + l + v;
-        for (std::int64_t i = 0; i < count; ++i, h += width, s += width) {
-          const auto rooted = [&](const double* row) {
-            return roots[i] * select<Native>(real, load_unaligned<Native>(row), Native{});
-          };
-          const auto put = [&](std::int64_t c, Native value) {
-            store(pairs_.panel(c, panel, place + i) + v, value);
-          };
-          put(0, rooted(h));
-          const Native slope = rooted(s);
-          for (std::int64_t j = 0; j < D; ++j) put(1 + j, slope * x[i * D + j]);
-        }
-      }
+      for (int v = 0; v < kPanel; v += kLanes)
+        with_count(D, [&]<int C>() {
+          pack_columns<C>(D, count, problem_.row_roots.data() + first,
+                          problem_.row_features.data() + first * D, h_.data() + at + l + v,
+                          s_.data() + at + l + v, width, lanes_below(width - l - v),
+                          pairs_.panel(0, (k + l) / kPanel, place) + v,
+                          pairs_.panel(1, 0, 0) - pairs_.panel(0, 0, 0));
+        });
   });
 }
 

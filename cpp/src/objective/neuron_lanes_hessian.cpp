@@ -1,4 +1,8 @@
-// Wide networks: the Hessian from its tiles, in pieces of rows.
+// Wide networks: the Hessian, row after row, from its tiles.
+//
+// Entries between neurons k and l, without the terms of a neuron with itself:
+//   a_o a_u: [o = u] sum W h h     a_o w_j: a_lo sum W h_k s_l x_j
+//   w_i w_j: a_k . a_l sum W s s x_i x_j
 #include <algorithm>
 #include <utility>
 
@@ -27,148 +31,188 @@ void mirror_tile(const double* in, double* out) noexcept {
       out[k * kPanel + l] = in[std::max(k, l) * kPanel + std::min(k, l)];
 }
 
-/// out[l C + c] = in[c][l] for the 8 neurons of a panel.
-void join_panel(const double* in, std::int64_t components, double* out) noexcept {
-  with_count(components, [&]<int C>() {
-    if constexpr (C >= 2) {
-      for (int v = 0; v < kPanel; v += kLanes) {
-        Native vectors[C];
-        for (int c = 0; c < C; ++c) vectors[c] = load<Native>(in + c * kPanel + v);
-        join_vectors(vectors, out + v * C);
-      }
-    } else {
-      for (int l = 0; l < kPanel; ++l)
-        for (std::int64_t c = 0; c < components; ++c)
-          out[l * components + c] = in[c * kPanel + l];
-    }
-  });
+/// Components of a vector of neurons, joined to neuron-major order: in registers if K and D are
+/// known, through `segment` otherwise.
+template <int K, int D>
+struct Piece {
+  static constexpr int C = K + D;
+  double* segment;
+  Native in[C];
+  FLOWSCAPE_INLINE void put(std::int64_t c, int, Native value) { in[c] = value; }
+  FLOWSCAPE_INLINE void join_vector(double* out, int v) { join_vectors(in, out + v * C); }
+  FLOWSCAPE_INLINE void join_panel(double*, std::int64_t) {}
+};
+
+template <>
+struct Piece<0, 0> {
+  double* segment;
+  void put(std::int64_t c, int v, Native value) { store(segment + c * kPanel + v, value); }
+  void join_vector(double*, int) {}
+  void join_panel(double* out, std::int64_t components) {
+    join_components(segment, components, kPanel, kPanel, out);
+  }
+};
+
+/// Calls body(l, range) for the panels l < k and then, up to `last`, those from k on.
+template <class Body>
+FLOWSCAPE_INLINE void for_panels(std::int64_t k, std::int64_t last, Body&& body) {
+  for (std::int64_t l = 0; l < k; ++l) body(l, 0);
+  for (std::int64_t l = k; l <= last; ++l) body(l, 1);
 }
 
 }  // namespace
 
 void NeuronKernel::write_hessian(HessianRows hessian) noexcept {
-  const std::int64_t n = pairs_.panels();
-  for (std::int64_t k = 0; k < n; ++k)
-    for (std::int64_t l = 0; l < (hessian.packed_triangle ? k + 1 : n); ++l)
-      write_tile(k, l, hessian);
-  add_neuron_blocks(hessian);
-  if (problem_.shape.output_bias) write_output_biases(hessian);
+  RowStream out(row_.data(), hessian.data, hessian.past_caches);
+  const std::int64_t D = layout_.features;
+  for (std::int64_t k = 0; k < pairs_.panels(); ++k) {
+    orient(k, hessian.packed_triangle ? k : pairs_.panels() - 1);
+    const auto write = [&]<int K, int F>() { write_panel<K, F>(k, hessian.packed_triangle, out); };
+    if (layout_.outputs > 1 || D > 4) write.template operator()<0, 0>();
+    else if (D == 1) write.template operator()<1, 1>();
+    else if (D == 2) write.template operator()<1, 2>();
+    else if (D == 3) write.template operator()<1, 3>();
+    else write.template operator()<1, 4>();
+  }
+  if (problem_.shape.output_bias) write_output_biases(hessian.packed_triangle, out);
+  out.finish();
 }
 
 // The tiles seen from row panel k: entry [i][j] belongs to neuron i of panel k and j of panel l.
-void NeuronKernel::orient(std::int64_t k, std::int64_t l) noexcept {
-  const std::int64_t D = layout_.features, T = triangle(D);
+void NeuronKernel::orient(std::int64_t k, std::int64_t last) noexcept {
+  const std::int64_t D = layout_.features;
   double* spare = oriented_.data();
-  const auto symmetric = [&](const double* tile) -> const double* {
-    if (k > l) return tile;
-    k == l ? mirror_tile(tile, spare) : transpose_tile(tile, spare);
-    return std::exchange(spare, spare + kPanelTile);
+  auto view = [&, view = views_.begin()](const double* low, const double* high) mutable {
+    *view++ = {low, high};
   };
-  const std::int64_t high = std::max(k, l), low = std::min(k, l);
-  const double** view = views_.data();
-  *view++ = symmetric(pairs_.hh(high, low));
-  for (std::int64_t j = 0; j < D; ++j) *view++ = pairs_.hs(j, k, l);
+  const auto turned = [&](std::int64_t l) { return spare + l * kPanelTile; };
+  const auto next = [&] { return std::exchange(spare, turned(pairs_.panels())); };
+  const auto symmetric = [&](auto&& tile) {
+    mirror_tile(tile(k, k), turned(k));
+    for (std::int64_t l = k + 1; l <= last; ++l) transpose_tile(tile(l, k), turned(l));
+    view(tile(k, 0), next());
+  };
+  symmetric([&](std::int64_t i, std::int64_t j) { return pairs_.hh(i, j); });
+  for (std::int64_t j = 0; j < D; ++j) view(pairs_.hs(j, k, 0), pairs_.hs(j, k, 0));
   for (std::int64_t j = 0; j < D; ++j) {
-    transpose_tile(pairs_.hs(j, l, k), spare);
-    *view++ = std::exchange(spare, spare + kPanelTile);
+    for (std::int64_t l = 0; l <= last; ++l) transpose_tile(pairs_.hs(j, l, k), turned(l));
+    const double* const all = next();
+    view(all, all);
   }
-  for (std::int64_t t = 0; t < T; ++t) *view++ = symmetric(pairs_.ss(t, high, low));
+  for (std::int64_t t = 0; t < triangle(D); ++t)
+    symmetric([&](std::int64_t i, std::int64_t j) { return pairs_.ss(t, i, j); });
 }
 
-// Rows of the neurons of panel k, columns of those of panel l:
-//   a_o a_u: [o = u] sum W h h     a_o w_j: a_lo sum W h_k s_l x_j
-//   w_i w_j: a_k . a_l sum W s s x_i x_j
-// without the terms of a neuron with itself.
-void NeuronKernel::write_tile(std::int64_t k, std::int64_t l, HessianRows hessian) noexcept {
+template <int K, int D>
+void NeuronKernel::outgoing_row(std::int64_t k, std::int64_t i, std::int64_t o,
+                                std::int64_t last, double* row) noexcept {
+  const std::int64_t outputs = K > 0 ? K : layout_.outputs;
+  const std::int64_t features = D > 0 ? D : layout_.features, C = outputs + features;
+  Piece<K, D> piece{segment_.data()};
+  for_panels(k, last, [&](std::int64_t l, int range) {
+    const std::int64_t at = l * kPanelTile + i * kPanel;
+    double* const out = row + l * kPanel * C;
+    for (int v = 0; v < kPanel; v += kLanes) {
+      const auto tile = [&](std::int64_t n) { return load<Native>(views_[n][range] + at + v); };
+      const Native a = load<Native>(weight(o) + l * kPanel + v);
+      for (std::int64_t u = 0; u < outputs; ++u) piece.put(u, v, o == u ? tile(0) : Native{});
+      for (std::int64_t j = 0; j < features; ++j) piece.put(outputs + j, v, a * tile(1 + j));
+      piece.join_vector(out, v);
+    }
+    piece.join_panel(out, C);
+  });
+}
+
+template <int K, int D>
+void NeuronKernel::incoming_row(std::int64_t k, std::int64_t i, std::int64_t j,
+                                std::int64_t last, double* row) noexcept {
+  const std::int64_t outputs = K > 0 ? K : layout_.outputs;
+  const std::int64_t features = D > 0 ? D : layout_.features, C = outputs + features;
+  Piece<K, D> piece{segment_.data()};
+  for_panels(k, last, [&](std::int64_t l, int range) {
+    const std::int64_t at = l * kPanelTile + i * kPanel;
+    double* const out = row + l * kPanel * C;
+    for (int v = 0; v < kPanel; v += kLanes) {
+      const auto tile = [&](std::int64_t n) { return load<Native>(views_[n][range] + at + v); };
+      Native product{};  // a_k . a_l
+      for (std::int64_t o = 0; o < outputs; ++o) {
+        const Native a = broadcast<Native>(weight(o)[k * kPanel + i]);
+        product = fma(a, load<Native>(weight(o) + l * kPanel + v), product);
+        piece.put(o, v, a * tile(1 + features + j));
+      }
+      for (std::int64_t u = 0; u < features; ++u) {
+        const std::int64_t t = packed(std::max(j, u), std::min(j, u));
+        piece.put(outputs + u, v, product * tile(1 + 2 * features + t));
+      }
+      piece.join_vector(out, v);
+    }
+    piece.join_panel(out, C);
+  });
+}
+
+template <int K, int D>
+void NeuronKernel::write_panel(std::int64_t k, bool packed_triangle, RowStream& out) noexcept {
   const Shape& shape = problem_.shape;
-  const std::int64_t K = shape.outputs, D = shape.features(), C = K + D;
-  const std::int64_t first_row = k * kPanel, first_column = l * kPanel;
-  const std::int64_t rows = std::min<std::int64_t>(kPanel, shape.width - first_row);
-  const std::int64_t entries = C * std::min<std::int64_t>(kPanel, shape.width - first_column);
-  orient(k, l);
-  double *const segment = segment_.data(), *const joined = segment + C * kPanel;
-  const auto piece = [&](std::int64_t p) {
-    double* const place = hessian.row(p) + first_column * C;
-    const std::int64_t size = std::min(entries, hessian.length(p) - first_column * C);
-    if (size == C * kPanel) return join_panel(segment, C, place);
-    join_panel(segment, C, joined);
-    std::copy_n(joined, std::max<std::int64_t>(0, size), place);
-  };
-  for (std::int64_t i = 0; i < rows; ++i) {
-    const std::int64_t row = first_row + i;
-    const double* const* const view = views_.data();
-    const auto tile = [&](std::int64_t n, int v) { return load<Native>(view[n] + i * kPanel + v); };
-    const auto put = [&](std::int64_t c, int v, Native value) {
-      store(segment + c * kPanel + v, value);
-    };
-    for (std::int64_t o = 0; o < K; ++o) {
-      for (int v = 0; v < kPanel; v += kLanes) {
-        for (std::int64_t u = 0; u < K; ++u) put(u, v, o == u ? tile(0, v) : Native{});
-        const Native a = load<Native>(weight(o) + first_column + v);
-        for (std::int64_t j = 0; j < D; ++j) put(K + j, v, a * tile(1 + j, v));
-      }
-      piece(shape.outgoing(row) + o);
+  const std::int64_t last = packed_triangle ? k : pairs_.panels() - 1;
+  const std::int64_t rows = std::min<std::int64_t>(kPanel, shape.width - k * kPanel);
+  for (std::int64_t i = 0; i < rows; ++i)
+    for (std::int64_t c = 0; c < shape.per_neuron(); ++c) {
+      const std::int64_t neuron = k * kPanel + i, p = shape.outgoing(neuron) + c;
+      double* const row = out.row();
+      if (c < shape.outputs)
+        outgoing_row<K, D>(k, i, c, last, row);
+      else
+        incoming_row<K, D>(k, i, c - shape.outputs, last, row);
+      add_own(neuron, c, row);
+      if (!packed_triangle && shape.output_bias)
+        for (std::int64_t o = 0; o < shape.outputs; ++o)
+          row[shape.output_biases() + o] = bias_entry(o, neuron, c);
+      out.put(packed_triangle ? p + 1 : shape.parameters());
     }
-    for (std::int64_t j = 0; j < D; ++j) {
-      for (int v = 0; v < kPanel; v += kLanes) {
-        Native product{};  // a_k . a_l
-        for (std::int64_t o = 0; o < K; ++o) {
-          const Native a = broadcast<Native>(weight(o)[row]);
-          product = fma(a, load<Native>(weight(o) + first_column + v), product);
-          put(o, v, a * tile(1 + D + j, v));
-        }
-        for (std::int64_t u = 0; u < D; ++u)
-          put(K + u, v, product * tile(1 + 2 * D + packed(std::max(j, u), std::min(j, u)), v));
-      }
-      piece(shape.incoming(row) + j);
-    }
-  }
 }
 
 // The second derivatives of the residual, and weight decay.
-void NeuronKernel::add_neuron_blocks(HessianRows hessian) const noexcept {
+void NeuronKernel::add_own(std::int64_t k, std::int64_t component, double* row) const noexcept {
   const Shape& shape = problem_.shape;
   const std::int64_t K = shape.outputs, D = shape.features();
-  for (std::int64_t k = 0; k < shape.width; ++k) {
-    const std::int64_t a = shape.outgoing(k), w = shape.incoming(k);
-    for (std::int64_t j = 0; j < D; ++j) {
-      double* const row = hessian.row(w + j);
-      for (std::int64_t o = 0; o < K; ++o) {
-        const std::int64_t n = K == 1 ? layout_.incoming + j : layout_.cross + o * D + j;
-        row[a + o] += moment(n)[k];
-        if (!hessian.packed_triangle) hessian.row(a + o)[w + j] += moment(n)[k];
-      }
-      for (std::int64_t i = 0; i < D; ++i) {
-        if (w + i >= hessian.length(w + j)) break;
-        const std::int64_t t = packed(std::max(i, j), std::min(i, j));
-        const double curvature = moment(layout_.curvature + t)[k];
-        row[w + i] += K == 1 ? weight(0)[k] * curvature : curvature;
-      }
+  double *const a = row + shape.outgoing(k), *const w = row + shape.incoming(k);
+  const auto cross = [&](std::int64_t o, std::int64_t j) {
+    return moment(K == 1 ? layout_.incoming + j : layout_.cross + o * D + j)[k];
+  };
+  if (component < K) {
+    for (std::int64_t j = 0; j < D; ++j) w[j] += cross(component, j);
+  } else {
+    const std::int64_t j = component - K;
+    for (std::int64_t o = 0; o < K; ++o) a[o] += cross(o, j);
+    for (std::int64_t i = 0; i < D; ++i) {
+      const double curvature =
+          moment(layout_.curvature + packed(std::max(i, j), std::min(i, j)))[k];
+      w[i] += K == 1 ? weight(0)[k] * curvature : curvature;
     }
-    for (std::int64_t p = a; p < a + K + D && problem_.l2 != 0.0; ++p)
-      hessian.row(p)[p] += problem_.l2;
   }
+  if (problem_.l2 != 0.0) a[component] += problem_.l2;
 }
 
-void NeuronKernel::write_output_biases(HessianRows hessian) const noexcept {
+// The entry between output bias o and a component of neuron k.
+double NeuronKernel::bias_entry(std::int64_t o, std::int64_t k,
+                                std::int64_t component) const noexcept {
+  const std::int64_t K = layout_.outputs;
+  if (component < K) return component == o ? moment(layout_.bias)[k] : 0.0;
+  return weight(o)[k] * moment(layout_.bias + 1 + component - K)[k];
+}
+
+void NeuronKernel::write_output_biases(bool packed_triangle, RowStream& out) noexcept {
   const Shape& shape = problem_.shape;
-  const std::int64_t K = shape.outputs, D = shape.features();
-  for (std::int64_t o = 0; o < K; ++o) {
-    const std::int64_t c = shape.output_biases() + o;
-    double* const row = hessian.row(c);
-    const auto set = [&](std::int64_t p, double value) {
-      row[p] = value;
-      if (!hessian.packed_triangle) hessian.row(p)[c] = value;
-    };
-    for (std::int64_t k = 0; k < shape.width; ++k) {
-      for (std::int64_t u = 0; u < K; ++u)
-        set(shape.outgoing(k) + u, u == o ? moment(layout_.bias)[k] : 0.0);
-      for (std::int64_t j = 0; j < D; ++j)
-        set(shape.incoming(k) + j, weight(o)[k] * moment(layout_.bias + 1 + j)[k]);
-    }
-    for (std::int64_t u = 0; u <= o; ++u) set(shape.output_biases() + u, 0.0);
-    const Native total = load<Native>(head_.data() + (1 + K) * kLanes);
-    set(c, horizontal_sum(total) + problem_.l2);
+  for (std::int64_t o = 0; o < shape.outputs; ++o) {
+    double* const row = out.row();
+    for (std::int64_t k = 0; k < shape.width; ++k)
+      for (std::int64_t c = 0; c < shape.per_neuron(); ++c)
+        row[shape.outgoing(k) + c] = bias_entry(o, k, c);
+    double* const own = row + shape.output_biases();
+    std::fill_n(own, shape.outputs, 0.0);
+    own[o] = horizontal_sum(load<Native>(head_.data() + (1 + shape.outputs) * kLanes));
+    if (problem_.l2 != 0.0) own[o] += problem_.l2;
+    out.put(packed_triangle ? shape.output_biases() + o + 1 : shape.parameters());
   }
 }
 

@@ -42,11 +42,13 @@ double Objective::nanoseconds(int order) const noexcept {
 void Objective::evaluate(int order, std::int64_t batch, const double* theta, double* loss,
                          double* gradient, double* hessian, int n_threads) const {
   const std::int64_t P = parameters();
+  // Hessians that fill the second-level cache would only push out the work set.
+  const bool past_caches = batch * P * P > (1 << 17);
   if (problem_.kernel == KernelShape::neuron_lanes)
     return for_network_blocks<SampleLanes>(*this, order, batch, nanoseconds(order), n_threads, [&] {
       return [&](Evaluator<SampleLanes>& evaluator, std::int64_t b) {
         evaluator.evaluate_whole(order, theta + b * P, loss + b, gradient + b * P,
-                                 hessian + b * P * P);
+                                 hessian + b * P * P, past_caches);
       };
     });
   with_layout([&]<class Layout>() {

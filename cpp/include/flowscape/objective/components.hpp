@@ -22,26 +22,6 @@ FLOWSCAPE_INLINE void with_count(std::int64_t count, Body&& body) {
   }
 }
 
-/// columns[c][k] = rows[k][c] for `count` rows of `components`; columns are `stride` apart.
-inline void split_components(const double* rows, std::int64_t components, std::int64_t count,
-                             std::int64_t stride, double* columns) noexcept {
-  with_count(components, [&]<int C>() {
-    const std::int64_t width = C > 0 ? C : components;
-    for (std::int64_t k = 0; k < count; ++k)
-      for (std::int64_t c = 0; c < width; ++c) columns[c * stride + k] = rows[k * width + c];
-  });
-}
-
-/// The inverse.
-inline void join_components(const double* columns, std::int64_t components, std::int64_t count,
-                            std::int64_t stride, double* rows) noexcept {
-  with_count(components, [&]<int C>() {
-    const std::int64_t width = C > 0 ? C : components;
-    for (std::int64_t k = 0; k < count; ++k)
-      for (std::int64_t c = 0; c < width; ++c) rows[k * width + c] = columns[c * stride + k];
-  });
-}
-
 namespace detail {
 
 /// Of C vectors interleaved, vector Q has lane (Q W + e) / C of vector (Q W + e) % C at place e.
@@ -86,6 +66,33 @@ FLOWSCAPE_INLINE void join_vectors(const Native* in, double* out,
    ...);
 }
 
+/// Vector S of C columns from C consecutive vectors: lane l is element l C + S of them. Source q
+/// holds the elements q W to q W + W - 1.
+template <int C, int S, int Q, std::size_t... L>
+FLOWSCAPE_INLINE Native pick_source(Native picked, Native in, std::index_sequence<L...>) {
+  return __builtin_shufflevector(
+      picked, in,
+      ((static_cast<int>(L) * C + S) / kLanes == Q
+           ? kLanes + (static_cast<int>(L) * C + S) % kLanes
+           : (Q == 1 && (static_cast<int>(L) * C + S) / kLanes == 0
+                  ? (static_cast<int>(L) * C + S) % kLanes
+                  : static_cast<int>(L)))...);
+}
+
+template <int C, int S, int... Q>
+FLOWSCAPE_INLINE Native split_vector(const Native* in, std::integer_sequence<int, Q...>) {
+  Native picked = in[0];
+  ((picked = pick_source<C, S, Q + 1>(picked, in[Q + 1],
+                                      std::make_index_sequence<kLanes>{})), ...);
+  return picked;
+}
+
+template <int C, int... S>
+FLOWSCAPE_INLINE void split_vectors(const Native* in, Native* out,
+                                    std::integer_sequence<int, S...>) {
+  ((out[S] = split_vector<C, S>(in, std::make_integer_sequence<int, C - 1>{})), ...);
+}
+
 }  // namespace detail
 
 /// out[l C + c] = in[c][l]: C >= 2 vectors to C kLanes consecutive doubles.
@@ -93,6 +100,49 @@ template <int C>
   requires(C >= 2)
 FLOWSCAPE_INLINE void join_vectors(const Native (&in)[C], double* out) {
   detail::join_vectors<C>(in, out, std::make_integer_sequence<int, C>{});
+}
+
+/// The inverse: out[c][l] = in[l C + c].
+template <int C>
+  requires(C >= 2)
+FLOWSCAPE_INLINE void split_vectors(const double* in, Native (&out)[C]) {
+  Native vectors[C];
+  for (int q = 0; q < C; ++q) vectors[q] = load_unaligned<Native>(in + q * kLanes);
+  detail::split_vectors<C>(vectors, out, std::make_integer_sequence<int, C>{});
+}
+
+/// columns[c][k] = rows[k][c] for `count` rows of `components`; columns are `stride` apart.
+inline void split_components(const double* rows, std::int64_t components, std::int64_t count,
+                             std::int64_t stride, double* columns) noexcept {
+  with_count(components, [&]<int C>() {
+    std::int64_t k = 0;
+    if constexpr (C >= 2)
+      for (; k + kLanes <= count; k += kLanes) {
+        Native column[C];
+        split_vectors(rows + k * C, column);
+        for (int c = 0; c < C; ++c) store(columns + c * stride + k, column[c]);
+      }
+    for (; k < count; ++k)
+      for (std::int64_t c = 0; c < components; ++c)
+        columns[c * stride + k] = rows[k * components + c];
+  });
+}
+
+/// The inverse.
+inline void join_components(const double* columns, std::int64_t components, std::int64_t count,
+                            std::int64_t stride, double* rows) noexcept {
+  with_count(components, [&]<int C>() {
+    std::int64_t k = 0;
+    if constexpr (C >= 2)
+      for (; k + kLanes <= count; k += kLanes) {
+        Native column[C];
+        for (int c = 0; c < C; ++c) column[c] = load<Native>(columns + c * stride + k);
+        join_vectors(column, rows + k * C);
+      }
+    for (; k < count; ++k)
+      for (std::int64_t c = 0; c < components; ++c)
+        rows[k * components + c] = columns[c * stride + k];
+  });
 }
 
 }  // namespace flowscape

@@ -57,9 +57,9 @@ class Evaluator {
   void evaluate(int order, const double* theta, double* loss, double* gradient,
                 double* hessian) noexcept;
 
-  /// The same with the whole Hessian [P][P]; for lane = neuron, which writes it directly.
+  /// The same with the whole Hessian [P][P], past the caches if so wanted; for lane = neuron.
   void evaluate_whole(int order, const double* theta, double* loss, double* gradient,
-                      double* hessian) noexcept
+                      double* hessian, bool past_caches) noexcept
     requires(networks == 1);
 
   /// H v without forming H; direction, product [P][networks].

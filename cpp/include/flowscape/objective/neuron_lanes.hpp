@@ -6,12 +6,14 @@
 // lanes but the output of the network.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
 #include "flowscape/objective/gram.hpp"
 #include "flowscape/objective/moments.hpp"
 #include "flowscape/objective/problem_data.hpp"
+#include "flowscape/objective/row_stream.hpp"
 #include "flowscape/simd/aligned.hpp"
 
 namespace flowscape {
@@ -19,14 +21,8 @@ namespace flowscape {
 /// Where a Hessian goes: all of it, or the lower triangle packed by rows.
 struct HessianRows {
   double* data;
-  std::int64_t order;
   bool packed_triangle;
-
-  double* row(std::int64_t p) const noexcept {
-    return data + (packed_triangle ? triangle(p) : p * order);
-  }
-  /// Entries of row p that exist.
-  std::int64_t length(std::int64_t p) const noexcept { return packed_triangle ? p + 1 : order; }
+  bool past_caches;  ///< more than will be read again soon
 };
 
 class NeuronKernel {
@@ -45,9 +41,9 @@ class NeuronKernel {
   void forward(int order, std::int64_t first, std::int64_t count) noexcept;
   void residuals(const double* theta, std::int64_t first, std::int64_t count) noexcept;
   void add_moments(int order, std::int64_t first, std::int64_t count) noexcept;
-  /// out[r][neuron] += sum_i coefficients[i][r] rows_i[neuron] for r < size.
+  /// out[r][neuron] = (if fresh) or += sum_i coefficients[i][r] rows_i[neuron] for r < size.
   void add_columns(const double* rows, std::int64_t count, const double* coefficients,
-                   std::int64_t size, double* out) noexcept;
+                   std::int64_t size, bool fresh, double* out) noexcept;
   /// Tables x_ij [sample][D] and x_ij x_il [sample][tri(D)], times scale_i unless null.
   void first_coefficients(std::int64_t first, std::int64_t count, const double* scale) noexcept;
   void second_coefficients(std::int64_t first, std::int64_t count, const double* scale) noexcept;
@@ -57,10 +53,20 @@ class NeuronKernel {
   void pack(std::int64_t first, std::int64_t count, std::int64_t place) noexcept;
   void finish(int order, const double* theta, double* loss, double* gradient) noexcept;
   void write_hessian(HessianRows hessian) noexcept;
-  void orient(std::int64_t k, std::int64_t l) noexcept;
-  void write_tile(std::int64_t k, std::int64_t l, HessianRows hessian) noexcept;
-  void add_neuron_blocks(HessianRows hessian) const noexcept;
-  void write_output_biases(HessianRows hessian) const noexcept;
+  void orient(std::int64_t k, std::int64_t last) noexcept;
+  /// Row of output o or component j of neuron i of panel k, columns of panels up to `last`; K and
+  /// D are the outputs and features, 0 for "any".
+  template <int K, int D>
+  void outgoing_row(std::int64_t k, std::int64_t i, std::int64_t o, std::int64_t last,
+                    double* row) noexcept;
+  template <int K, int D>
+  void incoming_row(std::int64_t k, std::int64_t i, std::int64_t j, std::int64_t last,
+                    double* row) noexcept;
+  template <int K, int D>
+  void write_panel(std::int64_t k, bool packed_triangle, RowStream& out) noexcept;
+  void add_own(std::int64_t k, std::int64_t component, double* row) const noexcept;
+  double bias_entry(std::int64_t o, std::int64_t k, std::int64_t component) const noexcept;
+  void write_output_biases(bool packed_triangle, RowStream& out) noexcept;
 
   /// Calls body(first neuron, neurons, first entry) for the chunks of a block of `count` samples.
   template <class Body>
@@ -83,9 +89,11 @@ class NeuronKernel {
   AlignedBuffer coefficients_;
   AlignedBuffer head_;     ///< vector of partial sums of W r^2 | per output sum W r | sum W
   AlignedBuffer moments_;  ///< rows of moments.hpp, one column per neuron
-  AlignedBuffer oriented_;  ///< tiles that had to be turned, and
-  std::vector<const double*> views_;  ///< hh | hs [D] | sh [D] | ss [tri(D)], as `orient` left them
-  AlignedBuffer segment_;  ///< a piece of a row of the Hessian, by component and joined
+  AlignedBuffer oriented_;  ///< [product][panel] tiles that had to be turned
+  /// hh | hs [D] | sh [D] | ss [tri(D)] seen from a row panel k: tiles of l < k, tiles of l >= k.
+  std::vector<std::array<const double*, 2>> views_;
+  AlignedBuffer segment_;   ///< a panel's piece of a row, by component
+  AlignedBuffer row_;       ///< of a RowStream
   PairSums pairs_;
 };
 

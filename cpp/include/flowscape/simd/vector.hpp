@@ -75,6 +75,26 @@ FLOWSCAPE_INLINE void store_unaligned(double* p, V v) {
   std::memcpy(p, &v, sizeof v);
 }
 
+/// Aligned store past the caches; `stream_fence` orders such stores before later ones.
+template <class V>
+FLOWSCAPE_INLINE void stream(double* p, V v) {
+#if defined(__AVX512F__)
+  if constexpr (kWidth<V> == 8) return _mm512_stream_pd(p, (__m512d)v);
+#endif
+#if defined(__AVX__)
+  if constexpr (kWidth<V> == 4) return _mm256_stream_pd(p, (__m256d)v);
+#endif
+#if defined(__SSE2__)
+  if constexpr (kWidth<V> == 2) return _mm_stream_pd(p, (__m128d)v);
+#endif
+  store(p, v);
+}
+FLOWSCAPE_INLINE void stream_fence() {
+#if defined(__SSE2__)
+  _mm_sfence();
+#endif
+}
+
 /// The first n of the W doubles at p, 0 < n <= W, the rest 0; and the reverse. Nothing else is
 /// touched.
 template <class V>
