@@ -26,10 +26,18 @@ SHAPES = {
         {"width": 17, "inputs": 3, "outputs": 2, "output_bias": True},
         67,
     ),
+    "neuron lanes, few": ("neuron_lanes", {"width": 2, "inputs": 1}, 6),
+    "neuron lanes": ("neuron_lanes", {"width": 25, "inputs": 3}, 133),
+    "neuron lanes, two outputs": (
+        "neuron_lanes",
+        {"width": 17, "inputs": 2, "outputs": 2, "output_bias": True},
+        67,
+    ),
 }
 LANES = {
     "network lanes": SHAPES["network lanes"],
     "sample lanes": ("sample_lanes", {"width": 2, "inputs": 1}, 513),
+    "neuron lanes": ("neuron_lanes", {"width": 2, "inputs": 1}, 67),
 }
 FLOW_FIELDS = (
     "theta", "t", "loss", "gradient_norm", "floor", "status",

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from flowscape import TwoLayer, _core, gradient_flow
 from flowscape.testing import random_problem, random_theta
 
-NETWORKS, SAMPLES = "network_lanes", "sample_lanes"
+NETWORKS, SAMPLES, NEURONS = "network_lanes", "sample_lanes", "neuron_lanes"
 
 
 @pytest.mark.parametrize(
@@ -16,15 +16,18 @@ NETWORKS, SAMPLES = "network_lanes", "sample_lanes"
     [
         ((2, 1, 1, True, False), 128, NETWORKS),  # 128 samples
         ((2, 1, 1, True, False), 129, SAMPLES),
-        ((32, 1, 1, True, False), 128, NETWORKS),  # 4096 neurons times samples
-        ((33, 1, 1, True, False), 125, SAMPLES),
-        ((33, 1, 1, True, False), 124, NETWORKS),
-        ((64, 1, 1, False, False), 1, NETWORKS),  # 128 parameters
-        ((64, 1, 1, False, True), 1, SAMPLES),
-        ((42, 1, 1, True, True), 1, NETWORKS),  # 127
-        ((43, 1, 1, True, False), 1, SAMPLES),  # 129
+        ((15, 1, 1, True, False), 128, NETWORKS),
+        ((15, 1, 1, True, False), 129, SAMPLES),
+        ((16, 1, 1, True, False), 128, NETWORKS),  # 16 neurons: never lane = sample
+        ((16, 1, 1, True, False), 129, NEURONS),
+        ((23, 1, 1, True, False), 128, NETWORKS),
+        ((23, 1, 1, True, False), 129, NEURONS),
+        ((24, 1, 1, True, False), 1, NEURONS),  # 24 neurons
+        ((24, 1, 1, True, False), 100_000, NEURONS),
+        ((8, 13, 3, False, False), 1, NETWORKS),  # 128 parameters
+        ((8, 13, 3, False, True), 1, SAMPLES),  # 131
         ((16, 5, 3, False, False), 1, NETWORKS),  # 128
-        ((16, 5, 3, False, True), 1, SAMPLES),  # 131
+        ((16, 5, 3, False, True), 1, NEURONS),  # 131
     ],
 )
 def test_borders(shape, samples, kernel):
@@ -39,10 +42,10 @@ sizes = st.tuples(
 @given(sizes, st.integers(1, 2000))
 def test_more_samples_never_bring_back_the_lanes_of_networks(shape, samples):
     first = _core.choose_kernel(*shape, samples)
-    assert first in (NETWORKS, SAMPLES)
+    assert first in (NETWORKS, SAMPLES, NEURONS)
     assert _core.choose_kernel(*shape, samples) == first
     later = _core.choose_kernel(*shape, samples + 1)
-    assert (first, later) != (SAMPLES, NETWORKS)
+    assert later == first or (first, later) in ((NETWORKS, SAMPLES), (NETWORKS, NEURONS))
 
 
 @given(sizes, st.integers(1, 60), st.integers(0, 2**32 - 1))
@@ -53,10 +56,12 @@ def test_a_problem_uses_the_kernel_of_its_shape(shape, samples, seed):
     assert prob.kernel == _core.choose_kernel(*shape, samples)
 
 
-@pytest.mark.parametrize(("samples", "kernel"), [(128, NETWORKS), (129, SAMPLES)])
-def test_results_record_the_kernel(samples, kernel):
+@pytest.mark.parametrize(
+    ("width", "samples", "kernel"), [(2, 128, NETWORKS), (2, 129, SAMPLES), (24, 5, NEURONS)]
+)
+def test_results_record_the_kernel(width, samples, kernel):
     rng = np.random.default_rng(1)
-    net = TwoLayer(2, 1)
+    net = TwoLayer(width, 1)
     prob = random_problem(rng, net, samples)
     for batch in (1, 40):
         flow = gradient_flow(prob, random_theta(rng, net, batch), t_max=1e-3)

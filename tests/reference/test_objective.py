@@ -44,7 +44,7 @@ def check(name, computed, expected, terms):
 
 
 def compare(prob, theta, rng):
-    """Compare everything both kernels compute for the batch `theta` with the reference."""
+    """Compare everything every kernel computes for the batch `theta` with the reference."""
     v = rng.normal(size=theta.shape)
     truths = [reference(prob, row, exact_arguments=True) for row in theta]
     for kernel in KERNELS:

@@ -10,10 +10,13 @@ namespace flowscape {
 namespace {
 
 // Borders of the dispatcher, from bench/bench_dispatch.py (docs/decisions/0005): with few samples
-// lane = network wins by up to 4, from about 128 samples lane = sample wins; the two other borders
-// keep the working set of a block of networks within the second-level cache.
+// lane = network wins by up to 4, from about 128 samples lane = sample wins; the border on P keeps
+// the working set of a block of networks within the second-level cache. Lane = neuron loses
+// at most 9 % of a gradient and wins up to 2.5 on Hessians from 24 neurons on; from 16 on it
+// beats lane = sample (docs/decisions/0011).
+constexpr std::int64_t kWide = 24;                // m, lane = neuron whatever else
+constexpr std::int64_t kNearlyWide = 16;          // m, lane = neuron rather than lane = sample
 constexpr std::int64_t kMaxSamples = 128;         // N
-constexpr std::int64_t kMaxNeuronSamples = 4096;  // m N
 constexpr std::int64_t kMaxParameters = 128;      // P
 
 // Lane = sample: the scratch of a block stays near this many doubles, within these bounds.
@@ -26,8 +29,8 @@ std::int64_t round_up(std::int64_t n, std::int64_t unit) { return (n + unit - 1)
 }  // namespace
 
 KernelShape choose_kernel(const Shape& shape, std::int64_t samples) noexcept {
-  const bool small = samples <= kMaxSamples && shape.width * samples <= kMaxNeuronSamples &&
-                     shape.parameters() <= kMaxParameters;
+  const bool small = samples <= kMaxSamples && shape.parameters() <= kMaxParameters;
+  if (shape.width >= (small ? kWide : kNearlyWide)) return KernelShape::neuron_lanes;
   return small ? KernelShape::network_lanes : KernelShape::sample_lanes;
 }
 
