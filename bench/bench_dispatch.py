@@ -2,8 +2,9 @@
 
 Run as a script: ``python bench/bench_dispatch.py [largest m N]``. It prints, for a grid of shapes,
 the time of each kernel over that of the fastest, for the gradient and for the Hessian (one
-thread, CPU time, kernels in turn, best of five), what the dispatcher picks, and at the end what its picks cost
-over the best kernel of each shape. The borders are in cpp/src/objective/problem_data.cpp.
+thread, CPU time, kernels in turn, best of five), what the dispatcher picks, and at the end what
+its picks cost over the best kernel of each shape. The borders are in
+cpp/src/objective/problem_data.cpp.
 """
 
 import sys
