@@ -20,7 +20,7 @@ constexpr std::int64_t kMaxSamples = 128;         // N
 constexpr std::int64_t kMaxParameters = 128;      // P
 
 // Lane = sample: the scratch of a block stays near this many doubles, within these bounds.
-constexpr std::int64_t kBlockDoubles = 4096;
+constexpr std::int64_t kBlockDoubles = 3072;
 constexpr std::int64_t kMinBlock = 32;
 constexpr std::int64_t kMaxBlock = 256;
 
