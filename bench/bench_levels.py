@@ -14,22 +14,18 @@ import time
 import numpy as np
 
 from flowscape import _core
-
-WORKLOADS = ("W1", "W2", "W3", "W4")
+from workloads import KERNELS
 
 
 def worker() -> None:
     """Answer each line "workload order" with the CPU time of a call in ms and a loss."""
-    from bench_objective import _problem
-
     cases = {}
     for line in sys.stdin:
         name, order = line.split()
         if name not in cases:
-            prob, batch = _problem(name)
-            theta = prob.net.init(batch, rng=1, scale=0.5)
-            prob.evaluate(theta, 2 if name != "W4" else 1, n_threads=1)
-            cases[name] = prob, theta
+            work = KERNELS[name]()
+            cases[name] = work.problem, work.theta
+            work.problem.evaluate(work.theta, int(order), n_threads=1)
         prob, theta = cases[name]
         repeats = {"W1": 20, "W4": 20, "W3": 2}.get(name, 1)
         begin = time.process_time()
@@ -61,7 +57,7 @@ def main(rounds: int) -> None:
 
     columns = [*levels, *(f"{b}/{a}" for a, b in itertools.pairwise(levels))]
     print(f"{'CPU ms per call':18s}" + "".join(f"{name:>10s}" for name in columns))
-    for name in WORKLOADS:
+    for name in KERNELS:
         for order in (1, 2) if name != "W4" else (1,):
             question = f"{name} {order}"
             answers = np.array([[ask(level, question) for level in levels] for _ in range(rounds)])
