@@ -99,6 +99,14 @@ def main() -> None:
                   lambda w: (mp.cos(mp.sqrt(w)) - 1 + w / 2) / w**2),
         lambda w: w * w + tiny, (mp.mpf(0), quarter), 5))
 
+    def hyperbolic_sine(w: mp.mpf) -> mp.mpf:
+        t = mp.sqrt(w)
+        return (mp.sinh(t) - t) / (t * w)
+
+    show("kSinh", *remez(
+        near_zero(1e-8, series(3, 2, lambda n: 1 / mp.factorial(n)), hyperbolic_sine),
+        lambda w: w + tiny, (mp.mpf(0), margin), 6))
+
     slope = 2 / mp.sqrt(mp.pi)
     error_function = near_zero(
         1e-8,
@@ -107,10 +115,15 @@ def main() -> None:
     show("kErf", *remez(error_function, lambda w: 1 / (error_function(w) + 1),
                         (mp.mpf(0), margin), 12))
 
+    # F(y) = Phi(-y) exp(y²/2) (1 + slope y), which is 1/2 at both ends; 1/2 is taken off it.
+    slope = mp.mpf(float(mp.sqrt(mp.pi / 2)))
     numerator, denominator, error = rational_fit(
-        lambda y: mp.exp(y * y / 2) * mp.erfc(y / mp.sqrt(2)) / 2, mp.mpf(39), (10, 11), mp.mpf(4))
-    show("kMillsNumerator", numerator, error)
-    show("kMillsDenominator", denominator, error)
+        lambda y: mp.exp(y * y / 2) * mp.erfc(y / mp.sqrt(2)) / 2 * (1 + slope * y),
+        mp.mpf(39), (11, 11), mp.mpf(4))
+    excess = [above - below / 2 for above, below in zip(numerator, denominator, strict=True)]
+    show("kTailSlope", [slope], None)
+    show("kTailNumerator", excess[1:], error)  # the first is zero to that error
+    show("kTailDenominator", denominator, error)
 
 
 if __name__ == "__main__":

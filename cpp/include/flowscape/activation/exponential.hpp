@@ -43,15 +43,28 @@ FLOWSCAPE_INLINE V power_of_two(V biased, int shift = 0) {
   return from_bits<V>((bits(biased) << 52) + (static_cast<std::int64_t>(1023 + shift) << 52));
 }
 
+/// 2^k (1 + tail), rounded where it is subnormal or overflows.
+template <class V>
+FLOWSCAPE_INLINE V full_range(const ReducedExp<V>& reduced) {
+  const V k = reduced.exponent();
+  if constexpr (kHasScale) return scale(1.0 + reduced.tail, k);
+  const V half = fma(k, broadcast<V>(0.5), broadcast<V>(kToInteger));
+  const V other = k - (half - kToInteger) + kToInteger;
+  return (1.0 + reduced.tail) * power_of_two(half) * power_of_two(other);
+}
+
 /// exp(x) over the whole range: overflows to +inf, underflows gradually. <= 1.1 ulp.
 template <class V>
 FLOWSCAPE_INLINE V exp(V x) {
-  x = min(broadcast<V>(710.0), max(broadcast<V>(-746.0), x));
-  const ReducedExp<V> reduced = reduce_exp(x);
-  if constexpr (kHasScale) return scale(1.0 + reduced.tail, reduced.exponent());
-  const V half = fma(reduced.exponent(), broadcast<V>(0.5), broadcast<V>(kToInteger));
-  const V other = reduced.exponent() - (half - kToInteger) + kToInteger;
-  return (1.0 + reduced.tail) * power_of_two(half) * power_of_two(other);
+  return full_range(reduce_exp(min(broadcast<V>(710.0), max(broadcast<V>(-746.0), x))));
+}
+
+/// factor·exp(-y) for 700 <= y <= 760 and a factor between 1 and 2^20: exp(-y) alone has lost bits.
+template <class V>
+FLOWSCAPE_INLINE V times_decay(V factor, V y) {
+  const ReducedExp<V> reduced = reduce_exp(-y);
+  const V t = power_of_two(reduced.biased, 600);
+  return (factor * fma(t, reduced.tail, t)) * 0x1p-600;
 }
 
 /// exp and exp - 1 of one argument, each with its own relative accuracy.
@@ -61,20 +74,27 @@ struct Decay {
   V low;  // what rounding took from `value`
 };
 
-/// exp(x + low) and exp(x + low) - 1 for x <= 0 and |low| <= ulp(x); the value is flushed.
+/// exp(x + low) and exp(x + low) - 1 for x <= 0 and |low| <= ulp(x). Underflows gradually.
 template <bool with_low = false, class V>
 FLOWSCAPE_INLINE Decay<V> decay(V x, V low = V{}) {
-  const double lowest = kHasScale ? -746.0 : kLogSmallestNormal;
-  const ReducedExp<V> reduced = reduce_exp<with_low>(max(broadcast<V>(lowest), x), low);
+  x = max(broadcast<V>(-746.0), x);
+  const ReducedExp<V> reduced = reduce_exp<with_low>(x, low);
   V t;
   if constexpr (kHasScale)
     t = scale(broadcast<V>(1.0), reduced.exponent());
   else
     t = power_of_two(reduced.biased);
-  V value = fma(t, reduced.tail, t);
-  const V rounded = fma(t, reduced.tail, t - value);
-  if constexpr (!kHasScale) value = select<V>(x < broadcast<V>(lowest), V{}, value);
-  return {value, fma(t, reduced.tail, t - 1.0), rounded};
+  const V value = fma(t, reduced.tail, t);
+  Decay<V> result{value, fma(t, reduced.tail, t - 1.0), fma(t, reduced.tail, t - value)};
+  if constexpr (!kHasScale) {
+    const MaskOf<V> subnormal = x < broadcast<V>(kLogSmallestNormal);
+    if (__builtin_expect(any(subnormal), 0)) {
+      result.value = select<V>(subnormal, full_range(reduced), value);
+      result.minus_one = select<V>(subnormal, broadcast<V>(-1.0), result.minus_one);
+      result.low = select<V>(subnormal, V{}, result.low);
+    }
+  }
+  return result;
 }
 
 }  // namespace flowscape::elementary

@@ -66,9 +66,7 @@ template <class V>
 struct Silu {
   template <int order>
   static FLOWSCAPE_INLINE void apply(V z, V& f, V& f1, V& f2) {
-    // Beyond `far` sigmoid is 0 or 1; keeping |z| below it avoids inf · 0.
-    const V far = broadcast<V>(746.0);
-    const V y = min(far, abs(z));
+    const V y = min(broadcast<V>(760.0), abs(z));  // beyond it z sigmoid(z) is 0 or z
     const auto l = elementary::logistic(-y);
     const MaskOf<V> negative = z < V{};
     // z sigmoid(z) for z > 0, -y e / (1 + e) below, where e's own rounding would cost too much.
@@ -78,6 +76,9 @@ struct Silu {
                                    select<V>(negative, -fma(y, l.low, product.low), V{})};
     const V s = elementary::quotient(above, {l.sum, l.decay - (l.sum - 1.0)}, l.reciprocal);
     f = select<V>(negative, s, z * s);
+    const MaskOf<V> underflow = z < broadcast<V>(-700.0);
+    if (__builtin_expect(any(underflow), 0))
+      f = select<V>(underflow, -elementary::times_decay(y, y), f);
     if constexpr (order >= 1) {
       const V slope = select<V>(negative, l.lower, l.upper);
       const V other = select<V>(negative, l.upper, l.lower);
@@ -103,19 +104,6 @@ struct Erf {
 
 namespace detail {
 inline constexpr double kInverseSqrt2Pi = 0x1.9884533d43651p-2;
-
-/// exp(-y²/2) for 0 <= y <= 39.
-template <class V>
-FLOWSCAPE_INLINE V normal_decay(V y) {
-  const auto s = elementary::exact_product(y, y);
-  return elementary::decay<true>(-0.5 * s.high, -0.5 * s.low).value;
-}
-/// Phi(z) from y = |z| and exp(-y²/2).
-template <class V>
-FLOWSCAPE_INLINE V normal_cdf(V z, V y, V decayed) {
-  const V tail = decayed * elementary::mills(y);
-  return select<V>(z < V{}, tail, 1.0 - tail);
-}
 }  // namespace detail
 
 /// The standard normal distribution function; the lower tail is relatively accurate.
@@ -124,9 +112,10 @@ struct Phi {
   template <int order>
   static FLOWSCAPE_INLINE void apply(V z, V& f, V& f1, V& f2) {
     const V y = min(broadcast<V>(39.0), abs(z));
-    const V decayed = detail::normal_decay(y);
-    f = detail::normal_cdf(z, y, decayed);
-    if constexpr (order >= 1) f1 = detail::kInverseSqrt2Pi * decayed;
+    const auto decay = elementary::normal_decay(y);
+    const V tail = elementary::normal_tail(y).template exact<false>(y, decay);
+    f = select<V>(z < V{}, tail, 1.0 - tail);
+    if constexpr (order >= 1) f1 = detail::kInverseSqrt2Pi * decay.value;
     if constexpr (order >= 2) f2 = -copysign(y, z) * f1;
   }
 };
@@ -136,13 +125,16 @@ template <class V>
 struct Gelu {
   template <int order>
   static FLOWSCAPE_INLINE void apply(V z, V& f, V& f1, V& f2) {
-    const V far = broadcast<V>(39.0);
-    const V y = min(far, abs(z));
-    const V decayed = detail::normal_decay(y);
-    const V cdf = detail::normal_cdf(z, y, decayed);
-    f = max(-far, z) * cdf;
-    const V density = detail::kInverseSqrt2Pi * decayed;
-    if constexpr (order >= 1) f1 = fma(copysign(y, z), density, cdf);
+    const V y = min(broadcast<V>(39.0), abs(z));
+    const auto decay = elementary::normal_decay(y);
+    const auto tail = elementary::normal_tail(y);
+    const V missing = tail.template exact<true>(y, decay);  // max(z, 0) - z Phi(z)
+    f = max(V{}, z) - missing;
+    const V density = detail::kInverseSqrt2Pi * decay.value;
+    if constexpr (order >= 1) {
+      const V lower = decay.value * tail.rough();
+      f1 = fma(copysign(y, z), density, select<V>(z < V{}, lower, 1.0 - lower));
+    }
     if constexpr (order >= 2) f2 = density * fma(-y, y, broadcast<V>(2.0));
   }
 };
@@ -174,14 +166,15 @@ template <class V>
 struct Sinh {
   template <int order>
   static FLOWSCAPE_INLINE void apply(V z, V& f, V& f1, V& f2) {
-    // Quarters of exp(y) - 1, exp(y) and exp(-y): nothing overflows before the result does.
+    // Quarters of exp(y) and exp(-y): nothing overflows before the result does.
     const V y = min(broadcast<V>(710.6), abs(z));
-    const auto reduced = elementary::reduce_exp(y);
+    const auto reduced = elementary::reduce_exp<true>(y, V{});
     const V t = elementary::power_of_two(reduced.biased, -2);
     const V rise = fma(t, reduced.tail, t);
-    const V rise_minus = fma(t, reduced.tail, t - 0.25);
     const V fall = 0.0625 / rise;
-    f = copysign(2.0 * (rise_minus + rise_minus * (4.0 * fall)), z);
+    const V y2 = y * y;
+    const V small = fma(y * y2, elementary::polynomial(y2, elementary::kSinh), y);
+    f = copysign(select<V>(y < broadcast<V>(1.0), small, 2.0 * (rise - fall)), z);
     if constexpr (order >= 1) f1 = 2.0 * (rise + fall);
     if constexpr (order >= 2) f2 = f;
   }

@@ -1,4 +1,4 @@
-// The error function and the normal tail.
+// The error function and the normal distribution.
 #pragma once
 
 #include "flowscape/activation/coefficients.hpp"
@@ -9,17 +9,54 @@
 
 namespace flowscape::elementary {
 
-/// Phi(-y) exp(y²/2), the normal tail without its decay, for 0 <= y <= 39.
+/// Phi(-y) = decay above / below for 0 <= y <= 39 with decay = exp(-y²/2). `above` is F of
+/// coefficients.hpp: it differs from 1/2 by so little that the error of the difference counts
+/// little. `below` is 1 + kTailSlope y.
 template <class V>
-FLOWSCAPE_INLINE V mills(V y) {
-  return polynomial(y, kMillsNumerator) / polynomial(y, kMillsDenominator);
+struct NormalTail {
+  V above, excess;  // excess = F - 1/2
+  V below;
+
+  /// Phi(-y) / decay, a few ulp.
+  FLOWSCAPE_INLINE V rough() const { return above / below; }
+
+  /// factor Phi(-y), where factor is y or 1, without the errors of `above` and `below`.
+  template <bool times_y>
+  FLOWSCAPE_INLINE V exact(V y, const Decay<V>& decay) const {
+    const V slope = broadcast<V>(kTailSlope);
+    const V slope_y = slope * y;
+    const V virtual_y = below - 1.0;
+    const V below_low = ((1.0 - (below - virtual_y)) + (slope_y - virtual_y)) +
+                        product_error(slope, y, slope_y);
+    Sum<V> top = exact_product(decay.value, above);
+    top.low = fma(decay.value, excess - (above - 0.5), fma(decay.low, above, top.low));
+    if constexpr (times_y) {
+      const V low = y * top.low;
+      top = exact_product(y, top.high);
+      top.low = top.low + low;
+    }
+    return quotient(top, {below, below_low}, 1.0 / below);
+  }
+};
+
+template <class V>
+FLOWSCAPE_INLINE NormalTail<V> normal_tail(V y) {
+  const V excess = y * polynomial(y, kTailNumerator) / polynomial(y, kTailDenominator);
+  return {0.5 + excess, excess, 1.0 + kTailSlope * y};
 }
 
-/// erf(y) for 0 <= y <= 27, given exp(-y²). <= 2 ulp.
+/// exp(-y²/2) for 0 <= y <= 39.
+template <class V>
+FLOWSCAPE_INLINE Decay<V> normal_decay(V y) {
+  const Sum<V> square = exact_product(y, y);
+  return decay<true>(-0.5 * square.high, -0.5 * square.low);
+}
+
+/// erf(y) for 0 <= y <= 27, given exp(-y²). <= 1.3 ulp.
 template <class V>
 FLOWSCAPE_INLINE V erf_positive(V y, V decayed) {
   const V small = fma(y, polynomial(y * y, kErf), y);
-  const V large = 1.0 - 2.0 * decayed * mills(0x1.6a09e667f3bcdp+0 * y);
+  const V large = 1.0 - 2.0 * decayed * normal_tail(0x1.6a09e667f3bcdp+0 * y).rough();
   return select<V>(y < broadcast<V>(1.0), small, large);
 }
 
