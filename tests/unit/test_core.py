@@ -13,7 +13,8 @@ from flowscape import Problem, Samples, TwoLayer, _core, gradient_flow, polish
 
 TESTS = Path(__file__).parents[1]
 NUMERICS = ["reference/test_objective.py", "reference/test_multiprecision.py",
-            "reference/test_activations.py", "properties"]  # fmt: skip
+            "reference/test_activation_errors.py", "reference/test_activation_sums.py",
+            "reference/test_activation_values.py", "properties"]  # fmt: skip
 
 
 def other_levels():

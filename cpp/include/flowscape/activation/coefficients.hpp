@@ -72,7 +72,7 @@ inline constexpr double kErf[] = {
     0x1.0576901cfe18dp-34};
 
 /// sqrt(pi/2). F(y) = Phi(-y) exp(y²/2) (1 + kTailSlope y) is 1/2 for y = 0 and for y -> inf, and
-/// at most 0.59 between.
+/// at most 0.6 between.
 inline constexpr double kTailSlope = 0x1.40d931ff62706p+0;
 
 /// F(y) - 1/2 = y numerator / denominator on 0 <= y <= 39; error relative to F: 2^-60.7. All

@@ -3,7 +3,7 @@
 // V is Vec<1> or Vec<kLanes>. Element i of a result depends on element i of the arguments alone
 // and has the same bits for both. NaN gives NaN. "Flushed" means: a value below 2^-1022 is zero
 // on levels without `scale`. Errors in ulp hold on every level and are asserted, through the
-// activations, in tests/reference/test_activations.py.
+// activations, in tests/reference/test_activation_errors.py.
 #pragma once
 
 #include "flowscape/activation/angle.hpp"

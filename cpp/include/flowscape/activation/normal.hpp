@@ -15,19 +15,16 @@ namespace flowscape::elementary {
 template <class V>
 struct NormalTail {
   V above, excess;  // excess = F - 1/2
-  V below;
+  V below, inverse;  // 1 / below
 
   /// Phi(-y) / decay, a few ulp.
-  FLOWSCAPE_INLINE V rough() const { return above / below; }
+  FLOWSCAPE_INLINE V rough() const { return above * inverse; }
 
   /// factor Phi(-y), where factor is y or 1, without the errors of `above` and `below`.
   template <bool times_y>
   FLOWSCAPE_INLINE V exact(V y, const Decay<V>& decay) const {
-    const V slope = broadcast<V>(kTailSlope);
-    const V slope_y = slope * y;
-    const V virtual_y = below - 1.0;
-    const V below_low = ((1.0 - (below - virtual_y)) + (slope_y - virtual_y)) +
-                        product_error(slope, y, slope_y);
+    // below - 1 is exact, so this is what rounding took from `below`.
+    const V below_low = product_error(broadcast<V>(kTailSlope), y, below - 1.0);
     Sum<V> top = exact_product(decay.value, above);
     top.low = fma(decay.value, excess - (above - 0.5), fma(decay.low, above, top.low));
     if constexpr (times_y) {
@@ -35,14 +32,15 @@ struct NormalTail {
       top = exact_product(y, top.high);
       top.low = top.low + low;
     }
-    return quotient(top, {below, below_low}, 1.0 / below);
+    return quotient(top, {below, below_low}, inverse);
   }
 };
 
 template <class V>
 FLOWSCAPE_INLINE NormalTail<V> normal_tail(V y) {
   const V excess = y * polynomial(y, kTailNumerator) / polynomial(y, kTailDenominator);
-  return {0.5 + excess, excess, 1.0 + kTailSlope * y};
+  const V below = fma(broadcast<V>(kTailSlope), y, broadcast<V>(1.0));
+  return {0.5 + excess, excess, below, reciprocal(below)};
 }
 
 /// exp(-y²/2) for 0 <= y <= 39.
