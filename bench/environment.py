@@ -51,7 +51,7 @@ def machine(cpu: int) -> dict[str, object]:
         "processors": os.cpu_count(),
         "pinned_to": cpu,
         "memory_gb": round(_meminfo("MemTotal") / 1e6, 1),
-        "system": f"{platform.system()} {platform.release()}",
+        "system": platform.system(),
         "python": platform.python_version(),
         "level": _core.isa(),
         "packages": {name: _version(name) for name in _PACKAGES},

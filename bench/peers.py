@@ -63,7 +63,9 @@ def main() -> int:
     peak = fma_peak()
     show = tables.markdown if options.markdown else tables.text
     here = machine(cpu)
-    command = shlex.join(["python", "bench/peers.py", *sys.argv[1:]])
+    # files by their names: the tables are for others' machines
+    words = [Path(word).name if "/" in word else word for word in sys.argv[1:]]
+    command = shlex.join(["python", "bench/peers.py", *words])
     method = (
         "Core's peak: numba's compilation of independent fused multiply-adds in registers."
         if peak.name == "FMA loop"
