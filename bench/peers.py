@@ -37,6 +37,8 @@ def arguments() -> argparse.Namespace:
         if name not in names:
             parser.error(f"unknown workload {name!r}; choose from {' '.join(names)}")
     parsed.workloads = parsed.workloads or names
+    if parsed.memory and not set(parsed.workloads) & set(names[:4]):
+        parser.error("--memory measures W1 to W4; name one of them, or none for all")
     if parsed.rounds < 2:
         parser.error("--rounds must be at least 2: a median needs company")
     return parsed
