@@ -114,8 +114,9 @@ def _limit(group: Group, flops: float, peak: Peak, top: Series) -> None:
     fraction = median_of([flops * ratio / peak.flops for ratio in top.ratios])
     rate = peak.flops / top.cpu_median
     group.numbers |= {"fair_flops": flops, "peak": rate, "fraction_of_peak": fraction}
-    goal = goals.LIMITS.get(group.name)
-    judged = "" if goal is None else f" (goal {goal:.0%}, {verdict(fraction >= goal)})"
+    goal = goals.LIMITS[group.name]
+    reached = verdict(fraction >= goal) if peak.exact else "not judged"
+    judged = f" (goal {goal:.0%}, {reached})"
     group.facts.append(
         f"{flops / seconds_per_call / 1e9:.1f} fair GFLOP/s, {fraction:.0%} of the core's "
         f"{rate / 1e9:.1f} ({peak.name}) in the same minutes{judged}."
