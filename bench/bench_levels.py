@@ -14,18 +14,22 @@ import time
 import numpy as np
 
 from flowscape import _core
-from workloads import KERNELS
+
+WORKLOADS = ("W1", "W2", "W3", "W4")
 
 
 def worker() -> None:
     """Answer each line "workload order" with the CPU time of a call in ms and a loss."""
+    from workloads import KERNELS
+
     cases = {}
     for line in sys.stdin:
         name, order = line.split()
         if name not in cases:
             work = KERNELS[name]()
-            cases[name] = work.problem, work.theta
-            work.problem.evaluate(work.theta, int(order), n_threads=1)
+            prob, theta = work.problem, work.theta
+            prob.evaluate(theta, 2 if name != "W4" else 1, n_threads=1)
+            cases[name] = prob, theta
         prob, theta = cases[name]
         repeats = {"W1": 20, "W4": 20, "W3": 2}.get(name, 1)
         begin = time.process_time()
@@ -57,7 +61,7 @@ def main(rounds: int) -> None:
 
     columns = [*levels, *(f"{b}/{a}" for a, b in itertools.pairwise(levels))]
     print(f"{'CPU ms per call':18s}" + "".join(f"{name:>10s}" for name in columns))
-    for name in KERNELS:
+    for name in WORKLOADS:
         for order in (1, 2) if name != "W4" else (1,):
             question = f"{name} {order}"
             answers = np.array([[ask(level, question) for level in levels] for _ in range(rounds)])
