@@ -1,16 +1,16 @@
 """What `import flowscape` costs beside `import numpy`, in fresh processes, interleaved.
 
 Run as a script: ``python bench/importtime.py [--rounds 21]``. The time is taken inside the
-interpreter, around the import statement; the difference is the median over the rounds of the
-two imports next to each other. An editable installation that rebuilds on import is measured with
-the rebuild switched off, and is named in the output.
+interpreter, around the statement; the difference to numpy is the median over the rounds of
+imports next to each other. The package imports its parts when they are first used, so a third
+candidate also names what a flow needs. An editable installation that rebuilds on import is
+measured with the rebuild switched off, and is named in the output.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -19,23 +19,29 @@ from pathlib import Path
 
 GOAL_MS = 20.0
 
+STATEMENTS = {
+    "numpy": "import numpy",
+    "flowscape": "import flowscape",
+    "ready for a flow": "from flowscape import Problem, Samples, TwoLayer, gradient_flow",
+}
+"""The first is what the others are compared with."""
+
 _CHILD = """
 import json, sys, time
 for finder in sys.meta_path:
     if hasattr(finder, "rebuild_flag"):
         finder.rebuild_flag = False
 wall, cpu = time.perf_counter(), time.process_time()
-import {module}
+{statement}
 cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
 print(json.dumps([wall, cpu, "matplotlib" in sys.modules, "tqdm" in sys.modules]))
 """
 
 
-def measure(module: str, environment: dict[str, str]) -> tuple[float, float]:
-    """Return wall and CPU milliseconds of one import in a fresh process."""
+def measure(statement: str) -> tuple[float, float]:
+    """Return wall and CPU milliseconds of a statement in a fresh process."""
     done = subprocess.run(
-        [sys.executable, "-c", _CHILD.format(module=module)],
-        env=environment,
+        [sys.executable, "-c", _CHILD.format(statement=statement)],
         cwd=Path(__file__).resolve().parent,
         capture_output=True,
         text=True,
@@ -43,7 +49,7 @@ def measure(module: str, environment: dict[str, str]) -> tuple[float, float]:
     )
     wall, cpu, *extra = json.loads(done.stdout)
     if any(extra):
-        raise RuntimeError(f"import {module} loads matplotlib or tqdm, which only their use may")
+        raise RuntimeError(f"{statement!r} loads matplotlib or tqdm, which only their use may")
     return 1e3 * wall, 1e3 * cpu
 
 
@@ -56,23 +62,24 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--rounds", type=int, default=21, help="pairs of imports (default 21)")
     rounds = parser.parse_args().rounds
-    environment = dict(os.environ)
     if is_editable():
         print("editable installation: the rebuild is switched off, its finder still costs time")
-    modules = ("numpy", "flowscape")
-    for module in modules:  # byte code and file cache
-        measure(module, environment)
-    times: dict[str, list[tuple[float, float]]] = {module: [] for module in modules}
+    for statement in STATEMENTS.values():  # byte code and file cache
+        measure(statement)
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in STATEMENTS}
     for _ in range(rounds):
-        for module in modules:
-            times[module].append(measure(module, environment))
-    for index, clock in enumerate(("wall", "CPU")):
-        medians = [statistics.median(t[index] for t in times[module]) for module in modules]
-        more = statistics.median(b[index] - a[index] for a, b in zip(*times.values(), strict=True))
-        print(
-            f"{clock:4s} numpy {medians[0]:6.1f} ms, flowscape {medians[1]:6.1f} ms, "
-            f"difference {more:6.1f} ms (goal {GOAL_MS:g})"
-        )
+        for name, statement in STATEMENTS.items():
+            times[name].append(measure(statement))
+    base = times["numpy"]
+    for name, values in times.items():
+        print(f"{name:17s}", end="")
+        for index, clock in enumerate(("wall", "CPU")):
+            middle = statistics.median(value[index] for value in values)
+            more = statistics.median(
+                value[index] - other[index] for value, other in zip(values, base, strict=True)
+            )
+            print(f"  {clock} {middle:6.1f} ms ({more:+6.1f})", end="")
+        print("" if name == "numpy" else f"  goal: at most {GOAL_MS:+g}")
     return 0
 
 
