@@ -1,4 +1,5 @@
 #include "arrays.hpp"
+#include "flowscape/flow/costs.hpp"
 #include "flowscape/flow/flow.hpp"
 #include "interruptible.hpp"
 
@@ -49,7 +50,8 @@ py::dict gradient_flow_rows(const Objective& objective, const Array& theta0, con
   result["nfev"] = gradients;
   result["njev"] = hessians;
   result["thetas"] = T > 0 ? py::object(saved) : py::none();
-  result["lane_use"] = slots > 0 ? static_cast<double>(busy) / static_cast<double>(slots) : 1.0;
+  result["slots"] = slots;
+  result["busy"] = busy;
   return result;
 }
 
@@ -64,6 +66,31 @@ Array march_bdf_rows(const Objective& objective, double h, std::int64_t steps,
   return end;
 }
 
+py::dict operation_counts(const Objective& objective) {
+  const ProblemData& problem = objective.problem();
+  const OperationCounts counts(problem.shape, problem.samples);
+  py::dict result;
+  result["gradient"] = counts.gradient;
+  result["hessian"] = counts.hessian;
+  result["factor"] = counts.factor;
+  result["solve"] = counts.solve;
+  result["hessian_is_dear"] = counts.hessian_is_dear();
+  return result;
+}
+
+Array spectral_bound_rows(const Objective& objective, const Array& theta, int n_threads) {
+  require_shape(theta, "theta", -1, objective.parameters());
+  Array bounds(theta.shape(0));
+  const double* const in = theta.data();
+  double* const out = bounds.mutable_data();
+  const std::int64_t batch = theta.shape(0);
+  const double cost = objective.nanoseconds(2) * static_cast<double>(batch);
+  run_interruptible(cost, n_threads, py::none(), [&](auto& stop, auto&) {
+    spectral_bounds(objective, batch, in, out, n_threads, stop);
+  });
+  return bounds;
+}
+
 }  // namespace
 
 void bind_flow(py::module_& module) {
@@ -71,6 +98,9 @@ void bind_flow(py::module_& module) {
              py::arg("atol"), py::arg("rtol"), py::arg("gtol"), py::arg("t_max"),
              py::arg("escape"), py::arg("max_steps"), py::arg("method"), py::arg("save_at"),
              py::arg("n_threads"), py::arg("progress"));
+  module.def("operation_counts", &operation_counts, py::arg("objective"));
+  module.def("spectral_bounds", &spectral_bound_rows, py::arg("objective"), py::arg("theta"),
+             py::arg("n_threads"));
   module.def("march_bdf", &march_bdf_rows, py::arg("objective"), py::arg("h"), py::arg("steps"),
              py::arg("history"));
 }

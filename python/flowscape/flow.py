@@ -20,6 +20,7 @@ from flowscape.errors import (
     finite_array,
     float_array,
 )
+from flowscape.flow_method import MethodChoice, choose_method
 from flowscape.objective import Problem
 from flowscape.status import Status
 from flowscape.threads import MOST_STEPS, checked_progress, thread_count
@@ -53,7 +54,10 @@ class Flow:
         The times asked for with `save_at` and the flow there. After a run has converged its
         later times hold its limit; after any other end they are NaN.
     method, kernel : str
-        What was used: the resolved method, the kernel of the problem's shape.
+        What was used: the resolved method, or several joined by a plus sign; the kernel of the
+        problem's shape.
+    choice : MethodChoice or None
+        With ``method="auto"``: the method of every run, and the costs that decided.
     lane_use : float
         Fraction of vector lanes that held a run, over all steps.
     rtol, gtol, t_max, escape, max_steps
@@ -76,6 +80,7 @@ class Flow:
     thetas: Floats | None
     method: str
     kernel: str
+    choice: MethodChoice | None
     lane_use: float
     rtol: float
     gtol: float | None
@@ -102,7 +107,8 @@ class Flow:
             for code, count in sorted(Counter(codes.tolist()).items())
         )
         runs = f"{codes.size} run{'s' * (codes.size != 1)}"
-        return f"Flow({runs}, {self.method}, {self.seconds:.3g} s: {ends})"
+        method = self.method if self.choice is None else f"{self.method} (auto)"
+        return f"Flow({runs}, {method}, {self.seconds:.3g} s: {ends})"
 
 
 def gradient_flow(
@@ -135,15 +141,19 @@ def gradient_flow(
         Tolerances of a step: the root mean square of error / (atol + rtol |theta|) stays below
         1. `atol` may hold one value per run; where a start is tiny it must be tinier, or the
         direction in which the flow leaves the origin is noise.
-    method : {"auto", "rosenbrock", "rk45"}
-        ``rosenbrock``: Rodas4, implicit, with the exact Hessian; it takes the long last steps of
+    method : {"auto", "rosenbrock", "rk45", "bdf"}
+        ``rosenbrock``: Rodas4, implicit, with the exact Hessian; six gradients and a Hessian a
+        step. ``bdf``: multistep of order 1 to 5, implicit, with the exact Hessian; one or two
+        evaluations a step, for problems where these cost much. Both take the long last steps of
         a flow. ``rk45``: Dormand-Prince 5(4), explicit, with a spectral cap on the step; for
-        short times or many parameters. ``auto`` is ``rosenbrock``.
+        short times or many parameters. ``auto`` takes for every run the one that is expected to
+        need the fewest operations (`Flow.choice`).
     t_max : float
         End of the flow time; infinity follows every run to its limit.
     gtol : float, optional
         Stop where the gradient's infinity norm is at most this. Default: the round-off floor,
-        where a run stops in any case.
+        where a run stops in any case. ``bdf`` ends within 1e-5 of `gtol`; the others take a step
+        that passes it as it is.
     save_at : (T,) array_like, optional
         Ascending times >= 0 at which to return the flow, by the method's continuous extension.
     max_steps : int
@@ -181,7 +191,6 @@ def gradient_flow(
         )
     tolerances = _tolerances(atol, len(starts))
     check_choice("method", method, METHODS)
-    resolved = "rosenbrock" if method == "auto" else method
     t_max = check_positive("t_max", t_max, "give the end time", zero=True, infinite=True)
     if gtol is not None:
         gtol = check_positive("gtol", gtol, "or None for the round-off floor", zero=True)
@@ -189,31 +198,38 @@ def gradient_flow(
     max_steps = check_count("max_steps", max_steps, maximum=MOST_STEPS)
     escape = check_positive("escape", escape, infinite=True)
     threads = thread_count(n_threads)
+    progress = checked_progress(progress)
     begin = time.perf_counter()
-    out = _core.gradient_flow(
-        prob.core,
-        starts,
-        tolerances,
-        rtol,
-        0.0 if gtol is None else gtol,
-        t_max,
-        escape,
-        max_steps,
-        _CORE_METHODS[resolved],
-        np.empty(0) if times is None else times,
-        threads,
-        checked_progress(progress),
-    )
+    choice = choose_method(prob, starts, rtol, t_max, threads) if method == "auto" else None
+
+    def follow(name: str, part: NDArray[np.int64], ended: int) -> dict[str, NDArray]:
+        return _core.gradient_flow(
+            prob.core,
+            starts[part],
+            tolerances[part],
+            rtol,
+            0.0 if gtol is None else gtol,
+            t_max,
+            escape,
+            max_steps,
+            _CORE_METHODS[name],
+            np.empty(0) if times is None else times,
+            threads,
+            progress if progress is None or ended == 0 else lambda n: progress(ended + n),
+        )
+
+    out = _by_method(follow, np.full(len(starts), method) if choice is None else choice.method)
     seconds = time.perf_counter() - begin
-    lane_use = out.pop("lane_use")
+    slots, busy = out.pop("slots"), out.pop("busy")
     if single:
         out = {name: None if rows is None else rows[0] for name, rows in out.items()}
     return Flow(
         **out,
         ts=times,
-        method=resolved,
+        method=method if choice is None else choice.names,
         kernel=prob.kernel,
-        lane_use=lane_use,
+        choice=choice.single() if choice is not None and single else choice,
+        lane_use=busy / slots if slots else 1.0,
         rtol=rtol,
         gtol=gtol,
         t_max=t_max,
@@ -221,6 +237,29 @@ def gradient_flow(
         max_steps=max_steps,
         seconds=seconds,
     )
+
+
+def _by_method(
+    follow: Callable[[str, NDArray[np.int64], int], dict[str, NDArray]],
+    methods: NDArray[np.str_],
+) -> dict[str, NDArray]:
+    """Follow the runs of each method together; the rows of all in the order of the starts."""
+    everything: dict[str, NDArray] = {}
+    ended = 0
+    for name in np.unique(methods) if len(methods) else ["rosenbrock"]:
+        part = np.flatnonzero(methods == name)
+        for field, rows in follow(str(name), part, ended).items():
+            if np.ndim(rows) == 0:  # a count of lane slots, or None
+                everything[field] = rows if rows is None else everything.get(field, 0) + rows
+            elif len(part) == len(methods):
+                everything[field] = rows
+            else:
+                whole = everything.setdefault(
+                    field, np.empty((len(methods), *rows.shape[1:]), rows.dtype)
+                )
+                whole[part] = rows
+        ended += len(part)
+    return everything
 
 
 def _starts(prob: Problem, theta0: ArrayLike) -> tuple[Floats, bool]:

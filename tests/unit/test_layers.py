@@ -17,7 +17,7 @@ LAYERS = [
     {"errors", "status", "threads"},
     {"problem", "branches"},
     {"objective"},
-    {"flow", "polish"},
+    {"flow", "flow_method", "polish"},
     {"critical"},
     {"classify"},
     {"sweep"},

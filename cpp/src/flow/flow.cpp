@@ -4,6 +4,7 @@
 #include "flowscape/flow/dormand_prince.hpp"
 #include "flowscape/flow/integrator.hpp"
 #include "flowscape/flow/rosenbrock.hpp"
+#include "flowscape/objective/lane_rows.hpp"
 #include "flowscape/parallel.hpp"
 
 namespace flowscape {
@@ -43,6 +44,30 @@ void gradient_flow(const Objective& objective, FlowMethod method, const FlowOpti
       run_all<Layout, BdfStep<Layout>>(objective, options, output, queue, threads);
     else
       run_all<Layout, RosenbrockStep<Layout>>(objective, options, output, queue, threads);
+  });
+}
+
+void spectral_bounds(const Objective& objective, std::int64_t batch, const double* theta,
+                     double* bounds, int n_threads, const std::atomic<bool>& stop) {
+  const std::int64_t P = objective.parameters();
+  objective.with_layout([&]<class Layout>() {
+    constexpr int W = Layout::networks;
+    const std::int64_t blocks = (batch + W - 1) / W;
+    const int threads =
+        worthwhile_threads(objective.nanoseconds(2) * static_cast<double>(batch), n_threads);
+    parallel_items(blocks, threads, [&] {
+      AlignedBuffer buffer((2 * P + triangle(P) + 1) * W);
+      return [&, lease = objective.lease<Layout>(2),
+              buffer = std::move(buffer)](std::int64_t block) mutable {
+        if (stop.load(std::memory_order_relaxed)) return;
+        double *const in = buffer.data(), *const gradient = in + P * W;
+        double *const hessian = gradient + P * W, *const loss = hessian + triangle(P) * W;
+        gather_rows<W>(theta, batch, P, block * W, in);
+        lease->evaluate(2, in, loss, gradient, hessian);
+        store(loss, gershgorin<W>(hessian, P));
+        scatter_rows<W>(loss, batch, 1, block * W, bounds);
+      };
+    });
   });
 }
 

@@ -72,9 +72,11 @@ activation_values = _module.activation_values
 choose_kernel = _module.choose_kernel
 gradient_flow = _module.gradient_flow
 march_bdf = _module.march_bdf
+operation_counts = _module.operation_counts
 philox_normals = _module.philox_normals
 philox_raw = _module.philox_raw
 polish = _module.polish
+spectral_bounds = _module.spectral_bounds
 
 
 def isa() -> str:

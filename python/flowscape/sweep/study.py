@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flowscape.errors import OptionError, ProblemError, check_count, nearest
+from flowscape.flow import METHODS
 from flowscape.objective import Problem
 from flowscape.problem import Samples, Teacher, TwoLayer
 from flowscape.problem.loss import LOSSES
@@ -25,7 +26,6 @@ from flowscape.sweep.sample_sets import SampleRule, SampleSet, expand
 Floats = NDArray[np.float64]
 T = TypeVar("T")
 
-METHODS = ("auto", "rosenbrock", "rk45")
 DATA_COPY = "data.npz"
 _SEED_LIMIT = 2**63 - 1
 

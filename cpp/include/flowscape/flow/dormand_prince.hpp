@@ -33,6 +33,20 @@ struct DormandPrince {
                                       69997945.0 / 29380423.0};
 };
 
+/// Gershgorin's bound on |eigenvalues| of symmetric matrices, packed lower [tri(order)][W].
+template <int W>
+Vec<W> gershgorin(const double* matrix, std::int64_t order) noexcept {
+  using V = Vec<W>;
+  V largest{};
+  for (std::int64_t i = 0; i < order; ++i) {
+    V row{};
+    for (std::int64_t j = 0; j < order; ++j)
+      row += abs(load<V>(matrix + (j <= i ? packed(i, j) : packed(j, i)) * W));
+    largest = max(row, largest);
+  }
+  return largest;
+}
+
 template <class Layout>
 class DormandPrinceStep {
  public:
@@ -90,14 +104,7 @@ class DormandPrinceStep {
 
   /// Longest stable step for the Hessian of each lane: kReach over Gershgorin's bound.
   static V longest_step(const double* hessian, std::int64_t order) noexcept {
-    V largest{};
-    for (std::int64_t i = 0; i < order; ++i) {
-      V row{};
-      for (std::int64_t j = 0; j < order; ++j)
-        row += abs(load<V>(hessian + (j <= i ? packed(i, j) : packed(j, i)) * W));
-      largest = max(row, largest);
-    }
-    return kReach / largest;
+    return kReach / gershgorin<W>(hessian, order);
   }
 
   static constexpr std::int64_t gradients_per_step = 6;

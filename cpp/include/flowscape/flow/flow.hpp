@@ -18,6 +18,10 @@ void gradient_flow(const Objective& objective, FlowMethod method, const FlowOpti
                    int n_threads, const std::atomic<bool>& stop,
                    std::atomic<std::int64_t>& finished);
 
+/// Bounds on the largest |eigenvalue| of the Hessian at the rows of theta [B][P] (Gershgorin).
+void spectral_bounds(const Objective& objective, std::int64_t batch, const double* theta,
+                     double* bounds, int n_threads, const std::atomic<bool>& stop);
+
 /// `steps` equal steps of the multistep method at one order, without error control: for measuring
 /// orders. history [order + 1][P] are points at distance h, the latest first; the last point goes
 /// to `end` [P]. False if a step could not be solved.
