@@ -64,7 +64,10 @@ void spectral_bounds(const Objective& objective, std::int64_t batch, const doubl
         double *const hessian = gradient + P * W, *const loss = hessian + triangle(P) * W;
         gather_rows<W>(theta, batch, P, block * W, in);
         lease->evaluate(2, in, loss, gradient, hessian);
-        store(loss, gershgorin<W>(hessian, P));
+        Vec<W> bound = gershgorin<W>(hessian, P);
+        for (std::int64_t i = 0; i < triangle(P) * W; i += W)
+          bound = fma(load<Vec<W>>(hessian + i), Vec<W>{}, bound);  // NaN unless all are finite
+        store(loss, bound);
         scatter_rows<W>(loss, batch, 1, block * W, bounds);
       };
     });

@@ -18,7 +18,8 @@ void gradient_flow(const Objective& objective, FlowMethod method, const FlowOpti
                    int n_threads, const std::atomic<bool>& stop,
                    std::atomic<std::int64_t>& finished);
 
-/// Bounds on the largest |eigenvalue| of the Hessian at the rows of theta [B][P] (Gershgorin).
+/// Bounds on the largest |eigenvalue| of the Hessian at the rows of theta [B][P] (Gershgorin);
+/// NaN where the Hessian is not finite.
 void spectral_bounds(const Objective& objective, std::int64_t batch, const double* theta,
                      double* bounds, int n_threads, const std::atomic<bool>& stop);
 
