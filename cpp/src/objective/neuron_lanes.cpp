@@ -131,7 +131,7 @@ NeuronKernel::NeuronKernel(const ProblemData& problem)
                       std::clamp(kGrid / problem.shape.width / 8 * 8, kMinBlock, kMaxBlock))) {
   const Shape& shape = problem.shape;
   const std::int64_t grid = block_ * shape.width + kPanel, D = shape.features();
-  columns_.resize(2 * shape.per_neuron() * stride_);
+  columns_.resize(shape.per_neuron() * stride_);
   z_.resize(grid);
   h_.resize(grid);
   s_.resize(grid);
@@ -335,7 +335,6 @@ void NeuronKernel::finish(int order, const double* theta, double* loss,
                           double* gradient) noexcept {
   const Shape& shape = problem_.shape;
   const std::int64_t K = shape.outputs, D = shape.features();
-  const Native l2 = broadcast<Native>(problem_.l2);
   double value = 0.5 * horizontal_sum(load<Native>(head_.data()));
   if (problem_.l2 != 0.0) {
     Native norm{};
@@ -350,15 +349,15 @@ void NeuronKernel::finish(int order, const double* theta, double* loss,
   }
   *loss = value;
   if (order == 0) return;
-  double* const out = columns_.data() + (K + D) * stride_;
-  for (std::int64_t c = 0; c < K + D; ++c)
-    for (std::int64_t k = 0; k < stride_; k += kLanes) {
-      Native slope = load<Native>(moment(c) + k);  // outgoing, then incoming
-      if (K == 1 && c >= K) slope *= load<Native>(weight(0) + k);
-      if (problem_.l2 != 0.0) slope = fma(l2, load<Native>(weight(c) + k), slope);
-      store(out + c * stride_ + k, slope);
-    }
-  join_components(out, K + D, shape.width, stride_, gradient);
+  const Native l2 = broadcast<Native>(problem_.l2);
+  const bool decays = problem_.l2 != 0.0;
+  join_components(
+      [&](std::int64_t c, std::int64_t k) {  // rows of moments: outgoing, then incoming
+        const Native sum = load<Native>(moment(c) + k);
+        const Native slope = K == 1 && c > 0 ? sum * load<Native>(weight(0) + k) : sum;
+        return decays ? fma(l2, load<Native>(weight(c) + k), slope) : slope;
+      },
+      K + D, shape.width, gradient);
   for (std::int64_t o = 0; o < K && shape.output_bias; ++o) {
     const std::int64_t p = shape.output_biases() + o;
     gradient[p] = horizontal_sum(load<Native>(head_.data() + (1 + o) * kLanes));

@@ -49,7 +49,9 @@ struct Piece<0, 0> {
   void put(std::int64_t c, int v, Native value) { store(segment + c * kPanel + v, value); }
   void join_vector(double*, int) {}
   void join_panel(double* out, std::int64_t components) {
-    join_components(segment, components, kPanel, kPanel, out);
+    join_components(
+        [this](std::int64_t c, std::int64_t k) { return load<Native>(segment + c * kPanel + k); },
+        components, kPanel, out);
   }
 };
 

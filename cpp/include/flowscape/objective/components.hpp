@@ -1,6 +1,7 @@
 // Between neuron-major rows (a_1, w_1, a_2, ...) and one column per component.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <utility>
 
@@ -128,20 +129,26 @@ inline void split_components(const double* rows, std::int64_t components, std::i
   });
 }
 
-/// The inverse.
-inline void join_components(const double* columns, std::int64_t components, std::int64_t count,
-                            std::int64_t stride, double* rows) noexcept {
+/// The inverse of columns given by `column(c, k)`, lanes k to k + kLanes - 1 of component c; it is
+/// asked for lanes past `count` where that is no multiple of kLanes.
+template <class Column>
+FLOWSCAPE_INLINE void join_components(Column&& column, std::int64_t components,
+                                      std::int64_t count, double* rows) noexcept {
   with_count(components, [&]<int C>() {
     std::int64_t k = 0;
     if constexpr (C >= 2)
       for (; k + kLanes <= count; k += kLanes) {
-        Native column[C];
-        for (int c = 0; c < C; ++c) column[c] = load<Native>(columns + c * stride + k);
-        join_vectors(column, rows + k * C);
+        Native vectors[C];
+        for (int c = 0; c < C; ++c) vectors[c] = column(c, k);
+        join_vectors(vectors, rows + k * C);
       }
-    for (; k < count; ++k)
-      for (std::int64_t c = 0; c < components; ++c)
-        rows[k * components + c] = columns[c * stride + k];
+    for (; k < count; k += kLanes) {
+      const int lanes = static_cast<int>(std::min<std::int64_t>(kLanes, count - k));
+      for (std::int64_t c = 0; c < components; ++c) {
+        const Native vector = column(c, k);
+        for (int l = 0; l < lanes; ++l) rows[(k + l) * components + c] = vector[l];
+      }
+    }
   });
 }
 

@@ -81,7 +81,7 @@ class NeuronKernel {
   int order_ = 0;          ///< prepared for
   std::int64_t stride_;    ///< width rounded up to whole panels
   std::int64_t block_;     ///< samples of a block
-  AlignedBuffer columns_;  ///< [component][neuron]: a, w, then the gradient
+  AlignedBuffer columns_;  ///< [component][neuron]: a, w
   AlignedBuffer z_, h_, s_, q_, scaled_;
   AlignedBuffer partial_;  ///< [output][sample] of vectors, sum_k a_k h_k before the last sum
   AlignedBuffer residual_, weighted_;  ///< [output][sample]
