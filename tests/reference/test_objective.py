@@ -109,13 +109,30 @@ def test_every_input_dimension_of_wide_networks(inputs, bias, outputs):
     run(3, 19, 1, weights=True, l2=1.0, output_bias=inputs % 2 == 0, **shape)
 
 
+PANELS = [8, 9, 15, 16, 24, 25, 31, 32, 40, 41, 48, 56, 57, 64, 65, 72, 73]
+
+
+@pytest.mark.parametrize("width", PANELS)
+def test_widths_around_panels(width):
+    """Lane = neuron works on panels of 8 neurons, up to 3 of them at once, in groups of 8."""
+    run(width, 5, 1, width=width, inputs=1, weights=width % 2 == 0)
+
+
+@pytest.mark.parametrize(("width", "outputs"), [(9, 2), (26, 3), (41, 2)])
+def test_panels_with_several_outputs(width, outputs):
+    run(width, 11, 1, width=width, inputs=2, outputs=outputs, output_bias=True, l2=0.5)
+
+
 COUNTS = [1, 2, 3, 5, 6, 7, 8, 9, 15, 16, 17, 31, 32, 33, 55, 56, 57, 63, 64, 65, 103, 104, 105]
 
 
-@pytest.mark.parametrize("samples", [*COUNTS, 127, 128, 129, 207, 208, 209, 511, 1003])
+@pytest.mark.parametrize(
+    "samples", [*COUNTS, 127, 128, 129, 207, 208, 209, 255, 256, 257, 511, 1003]
+)
 @pytest.mark.parametrize("width", [4, 7, 30])
 def test_sample_counts_around_lanes_and_blocks(width, samples):
-    """With lane = sample, blocks hold 104, 56 and 32 samples for these widths."""
+    """With lane = sample, blocks hold 104, 56 and 32 samples for these widths; with lane = neuron
+    64, 64 and 32, and 256 in the products of panels."""
     run(samples, samples, 1, width=width, inputs=1, weights=samples % 2 == 0)
 
 
