@@ -82,6 +82,16 @@ def test_hessians_past_the_caches_have_the_same_bits():
         np.testing.assert_array_equal(whole[b], prob.hessian(theta[b]))
 
 
+def test_threads_share_one_large_network():
+    rng = np.random.default_rng(8)
+    net = TwoLayer(700, 3)
+    prob = random_problem(rng, net, 70, exact=False)  # two blocks, one of six samples
+    theta = random_theta(rng, net, 1, exact=False)[0]
+    alone = prob.hessian(theta, n_threads=1)
+    for n_threads in (2, 3):
+        np.testing.assert_array_equal(prob.hessian(theta, n_threads=n_threads), alone)
+
+
 _LARGE = """
     import re
     import numpy as np

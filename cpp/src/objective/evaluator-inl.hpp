@@ -94,7 +94,7 @@ template <class Layout>
 void Evaluator<Layout>::evaluate(int order, const double* theta, double* loss, double* gradient,
                                  double* hessian) noexcept {
   if (networks == 1 && wide_)
-    return wide_->evaluate(order, theta, loss, gradient, {hessian, true, false});
+    return wide_->evaluate(order, theta, loss, gradient, {hessian, true, false}, 1);
   if (small_[order] != nullptr) {
     const std::int64_t samples = problem_.samples;
     with_features(problem_.shape.features(), [&]<int D>() {
@@ -150,10 +150,10 @@ void Evaluator<Layout>::add_decay(int order, const double* theta, double* loss, 
 template <class Layout>
 void Evaluator<Layout>::evaluate_whole(int order, const double* theta, double* loss,
                                        double* gradient, double* hessian,
-                                       bool past_caches) noexcept
+                                       bool past_caches, int n_threads) noexcept
   requires(networks == 1)
 {
-  wide_->evaluate(order, theta, loss, gradient, {hessian, false, past_caches});
+  wide_->evaluate(order, theta, loss, gradient, {hessian, false, past_caches}, n_threads);
 }
 
 template <class Layout>

@@ -3,6 +3,8 @@
 #include <array>
 #include <utility>
 
+#include "flowscape/parallel.hpp"
+
 namespace flowscape {
 namespace gram {
 namespace {
@@ -38,6 +40,9 @@ Strip strip(std::int64_t n, std::int64_t q) noexcept {
 /// Row panels kept in the second-level cache while the columns pass.
 constexpr std::int64_t kGroup = 8;
 
+/// Work of a block from which on it is shared between threads.
+constexpr double kSharedNanoseconds = 8e6;
+
 /// Doubles of all panels, roughly: they fit the second-level cache.
 constexpr std::int64_t kBlockDoubles = 1 << 16;
 
@@ -65,25 +70,41 @@ PairSums::PairSums(const Shape& shape, std::int64_t samples)
   tiles_.resize(full(features_, 0, 0));
 }
 
-void PairSums::add(std::int64_t samples, bool first) noexcept {
-  const std::int64_t stride = capacity_ * kPanel;
-  for (std::int64_t c = 0; c <= features_; ++c)
-    for (std::int64_t u = c == 0 ? 0 : 1; u <= (c == 0 ? features_ : c); ++u) {
-      const bool half = (c == 0) == (u == 0);
-      const std::int64_t product = c == 0 ? 0 : 1 + packed(c - 1, u - 1);
-      for (std::int64_t k0 = 0; k0 < panels_; k0 += gram::kGroup) {
-        const std::int64_t k1 = std::min(panels_, k0 + gram::kGroup);
-        const std::int64_t most = half ? k1 : panels_;
-        for (std::int64_t q = 0; q * gram::kStrip < most; ++q)
-          for (std::int64_t k = k0; k < k1; ++k) {
-            const auto [l, count] = gram::strip(half ? k + 1 : panels_, q);
-            if (count <= 0) continue;
-            double* const out = tiles_.data() + (half ? lower_at(product, k, l) : full(u - 1, k, l));
-            gram::multiply_strip(samples, panel(c, k, 0),
-                                 std::min<std::int64_t>(kPanel, width_ - k * kPanel),
-                                 panel(u, l, 0), stride, count, first, out);
-          }
+void PairSums::add(std::int64_t samples, bool first, int n_threads) noexcept {
+  const std::int64_t D = features_, products = 1 + D + triangle(D);
+  const std::int64_t groups = (panels_ + gram::kGroup - 1) / gram::kGroup;
+  const double nanoseconds = 0.25 / kPanel * static_cast<double>(
+      samples * width_ * width_ * (1 + triangle(D) + 2 * D) / 2);
+  // A region ends when its last thread does, and one that loses its core may be away for
+  // milliseconds: only blocks that take longer are shared.
+  const int threads = nanoseconds < gram::kSharedNanoseconds ? 1 : n_threads;
+  parallel_items(products * groups, threads, [&] {
+    return [&](std::int64_t item) {
+      const std::int64_t product = item / groups, k0 = item % groups * gram::kGroup;
+      std::int64_t c = 0, u = product;  // h with h and every s x_j, then s x_i with s x_j, j <= i
+      if (product > D) {
+        u = product - D;
+        for (c = 1; u > c; ++c) u -= c;
       }
+      add_group(c, u, k0, samples, first);
+    };
+  });
+}
+
+void PairSums::add_group(std::int64_t c, std::int64_t u, std::int64_t k0, std::int64_t samples,
+                         bool first) noexcept {
+  const std::int64_t stride = capacity_ * kPanel;
+  const bool half = (c == 0) == (u == 0);
+  const std::int64_t product = c == 0 ? 0 : 1 + packed(c - 1, u - 1);
+  const std::int64_t k1 = std::min(panels_, k0 + gram::kGroup);
+  for (std::int64_t q = 0; q * gram::kStrip < (half ? k1 : panels_); ++q)
+    for (std::int64_t k = k0; k < k1; ++k) {
+      const auto [l, count] = gram::strip(half ? k + 1 : panels_, q);
+      if (count <= 0) continue;
+      double* const out = tiles_.data() + (half ? lower_at(product, k, l) : full(u - 1, k, l));
+      gram::multiply_strip(samples, panel(c, k, 0),
+                           std::min<std::int64_t>(kPanel, width_ - k * kPanel), panel(u, l, 0),
+                           stride, count, first, out);
     }
 }
 

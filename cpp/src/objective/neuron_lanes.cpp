@@ -167,7 +167,7 @@ void NeuronKernel::for_chunks(std::int64_t count, Body&& body) const noexcept {
 }
 
 void NeuronKernel::evaluate(int order, const double* theta, double* loss, double* gradient,
-                            HessianRows hessian) noexcept {
+                            HessianRows hessian, int n_threads) noexcept {
   split_components(theta, problem_.shape.per_neuron(), problem_.shape.width, stride_,
                    columns_.data());
   head_.fill(0.0);
@@ -182,7 +182,7 @@ void NeuronKernel::evaluate(int order, const double* theta, double* loss, double
     pack(first, count, packed_samples);
     packed_samples += count;
     if (packed_samples + block_ > pairs_.capacity() || first + count == problem_.samples) {
-      pairs_.add(packed_samples, fresh);
+      pairs_.add(packed_samples, fresh, n_threads);
       fresh = false;
       packed_samples = 0;
     }

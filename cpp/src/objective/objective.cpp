@@ -48,7 +48,7 @@ void Objective::evaluate(int order, std::int64_t batch, const double* theta, dou
     return for_network_blocks<SampleLanes>(*this, order, batch, nanoseconds(order), n_threads, [&] {
       return [&](Evaluator<SampleLanes>& evaluator, std::int64_t b) {
         evaluator.evaluate_whole(order, theta + b * P, loss + b, gradient + b * P,
-                                 hessian + b * P * P, past_caches);
+                                 hessian + b * P * P, past_caches, batch == 1 ? n_threads : 1);
       };
     });
   with_layout([&]<class Layout>() {

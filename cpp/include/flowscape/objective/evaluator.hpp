@@ -57,9 +57,10 @@ class Evaluator {
   void evaluate(int order, const double* theta, double* loss, double* gradient,
                 double* hessian) noexcept;
 
-  /// The same with the whole Hessian [P][P], past the caches if so wanted; for lane = neuron.
+  /// The same with the whole Hessian [P][P], past the caches if so wanted; for lane = neuron,
+  /// where threads share a large network.
   void evaluate_whole(int order, const double* theta, double* loss, double* gradient,
-                      double* hessian, bool past_caches) noexcept
+                      double* hessian, bool past_caches, int n_threads) noexcept
     requires(networks == 1);
 
   /// H v without forming H; direction, product [P][networks].

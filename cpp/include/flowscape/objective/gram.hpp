@@ -101,8 +101,9 @@ class PairSums {
     return data_.data() + ((c * panels_ + k) * capacity_ + i) * kPanel;
   }
 
-  /// Adds the products of the first `samples` of the panels, or sets them if `first`.
-  void add(std::int64_t samples, bool first) noexcept;
+  /// Adds the products of the first `samples` of the panels, or sets them if `first`. On several
+  /// threads each tile is still the work of one: the same bits.
+  void add(std::int64_t samples, bool first, int n_threads) noexcept;
 
   // Tiles of row panel k and column panel l; l <= k for the first and the last.
   const double* hh(std::int64_t k, std::int64_t l) const noexcept { return lower(0, k, l); }
@@ -114,6 +115,9 @@ class PairSums {
   }
 
  private:
+  /// The products of components c and u of some row panels, from k0 on.
+  void add_group(std::int64_t c, std::int64_t u, std::int64_t k0, std::int64_t samples,
+                 bool first) noexcept;
   std::int64_t lower_at(std::int64_t product, std::int64_t k, std::int64_t l) const noexcept {
     return (product * triangle(panels_) + packed(k, l)) * kPanelTile;
   }

@@ -33,9 +33,9 @@ class NeuronKernel {
   /// Allocates what derivatives up to `order` need.
   void prepare(int order);
 
-  /// As Evaluator::evaluate, theta [P]; needs prepare(order).
+  /// As Evaluator::evaluate, theta [P]; needs prepare(order). Threads share the products of pairs.
   void evaluate(int order, const double* theta, double* loss, double* gradient,
-                HessianRows hessian) noexcept;
+                HessianRows hessian, int n_threads) noexcept;
 
  private:
   void forward(int order, std::int64_t first, std::int64_t count) noexcept;
