@@ -20,14 +20,16 @@ NETWORKS, SAMPLES, NEURONS = "network_lanes", "sample_lanes", "neuron_lanes"
         ((15, 1, 1, True, False), 129, SAMPLES),
         ((16, 1, 1, True, False), 128, NETWORKS),  # 16 neurons: never lane = sample
         ((16, 1, 1, True, False), 129, NEURONS),
-        ((23, 1, 1, True, False), 128, NETWORKS),
-        ((23, 1, 1, True, False), 129, NEURONS),
-        ((24, 1, 1, True, False), 1, NEURONS),  # 24 neurons
-        ((24, 1, 1, True, False), 100_000, NEURONS),
-        ((8, 13, 3, False, False), 1, NETWORKS),  # 128 parameters
+        ((31, 1, 1, True, False), 128, NETWORKS),  # 93 parameters
+        ((31, 1, 1, True, True), 128, NETWORKS),  # 94
+        ((19, 3, 1, True, False), 128, NETWORKS),  # 95
+        ((32, 1, 1, True, False), 1, NEURONS),  # 96
+        ((32, 1, 1, True, False), 100_000, NEURONS),
+        ((19, 3, 1, True, True), 1, NEURONS),  # 96
+        ((15, 5, 1, False, True), 1, NETWORKS),  # 91, and few neurons
+        ((15, 6, 1, False, True), 1, NETWORKS),  # 106
+        ((8, 13, 3, False, False), 1, NETWORKS),  # 128
         ((8, 13, 3, False, True), 1, SAMPLES),  # 131
-        ((16, 5, 3, False, False), 1, NETWORKS),  # 128
-        ((16, 5, 3, False, True), 1, NEURONS),  # 131
     ],
 )
 def test_borders(shape, samples, kernel):
@@ -57,7 +59,7 @@ def test_a_problem_uses_the_kernel_of_its_shape(shape, samples, seed):
 
 
 @pytest.mark.parametrize(
-    ("width", "samples", "kernel"), [(2, 128, NETWORKS), (2, 129, SAMPLES), (24, 5, NEURONS)]
+    ("width", "samples", "kernel"), [(2, 128, NETWORKS), (2, 129, SAMPLES), (32, 5, NEURONS)]
 )
 def test_results_record_the_kernel(width, samples, kernel):
     rng = np.random.default_rng(1)

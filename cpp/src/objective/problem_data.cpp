@@ -11,13 +11,12 @@ namespace {
 
 // Borders of the dispatcher, from bench/bench_dispatch.py (docs/decisions/0005): with few samples
 // lane = network wins by up to 4, from about 128 samples lane = sample wins; the border on P keeps
-// the working set of a block of networks within the second-level cache. Lane = neuron loses
-// at most 9 % of a gradient and wins up to 2.5 on Hessians from 24 neurons on; from 16 on it
-// beats lane = sample (docs/decisions/0011).
-constexpr std::int64_t kWide = 24;                // m, lane = neuron whatever else
-constexpr std::int64_t kNearlyWide = 16;          // m, lane = neuron rather than lane = sample
-constexpr std::int64_t kMaxSamples = 128;         // N
-constexpr std::int64_t kMaxParameters = 128;      // P
+// the working set of a block of networks within the second-level cache. From 16 neurons on lane =
+// neuron beats lane = sample, and from 96 parameters on lane = network (docs/decisions/0011).
+constexpr std::int64_t kMaxSamples = 128;        // N, lane = network
+constexpr std::int64_t kMaxParameters = 128;     // P, lane = network
+constexpr std::int64_t kWide = 16;               // m, lane = neuron rather than lane = sample
+constexpr std::int64_t kMaxWideParameters = 95;  // P, lane = network from kWide neurons on
 
 // Lane = sample: the scratch of a block stays near this many doubles, within these bounds.
 constexpr std::int64_t kBlockDoubles = 3072;
@@ -29,9 +28,11 @@ std::int64_t round_up(std::int64_t n, std::int64_t unit) { return (n + unit - 1)
 }  // namespace
 
 KernelShape choose_kernel(const Shape& shape, std::int64_t samples) noexcept {
-  const bool small = samples <= kMaxSamples && shape.parameters() <= kMaxParameters;
-  if (shape.width >= (small ? kWide : kNearlyWide)) return KernelShape::neuron_lanes;
-  return small ? KernelShape::network_lanes : KernelShape::sample_lanes;
+  const bool wide = shape.width >= kWide;
+  const bool small = samples <= kMaxSamples &&
+                     shape.parameters() <= (wide ? kMaxWideParameters : kMaxParameters);
+  if (small) return KernelShape::network_lanes;
+  return wide ? KernelShape::neuron_lanes : KernelShape::sample_lanes;
 }
 
 std::int64_t sample_block(const Shape& shape) noexcept {
