@@ -49,7 +49,8 @@ class Flow:
     status : (B,) ndarray of int8
         Codes of `Status`.
     nstep, nrejected, nfev, njev : (B,) ndarray of int
-        Accepted and rejected steps; evaluations of the gradient and of the Hessian.
+        Accepted and rejected steps; evaluations of loss and gradient alone, and of both with the
+        Hessian.
     ts, thetas : (T,) and (B, T, P) ndarray, or None
         The times asked for with `save_at` and the flow there. After a run has converged its
         later times hold its limit; after any other end they are NaN.
@@ -142,8 +143,8 @@ def gradient_flow(
         1. `atol` may hold one value per run; where a start is tiny it must be tinier, or the
         direction in which the flow leaves the origin is noise.
     method : {"auto", "rosenbrock", "rk45", "bdf"}
-        ``rosenbrock``: Rodas4, implicit, with the exact Hessian; six gradients and a Hessian a
-        step. ``bdf``: multistep of order 1 to 5, implicit, with the exact Hessian; one or two
+        ``rosenbrock``: Rodas4, implicit, with the exact Hessian; five gradients and a Hessian
+        a step. ``bdf``: multistep of order 1 to 5, implicit, with the exact Hessian; one or two
         evaluations a step, for problems where these cost much. Both take the long last steps of
         a flow. ``rk45``: Dormand-Prince 5(4), explicit, with a spectral cap on the step; for
         short times or many parameters. ``auto`` takes for every run the one that is expected to

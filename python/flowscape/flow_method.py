@@ -95,11 +95,11 @@ def trial_costs(prob: Problem) -> dict[str, float]:
     if counts["hessian_is_dear"]:
         newton = (4.0 if lanes else 2.2) * gradient + 0.05 * hessian + 0.25 * factor + 2.2 * solve
     else:
-        newton = hessian + (1.0 if lanes else 0.15) * gradient + factor + 1.3 * solve
+        newton = hessian + (1.3 if lanes else 0.15) * gradient + factor + 1.3 * solve
     return {
-        "rosenbrock": 6.0 * gradient + hessian + factor + 8.0 * solve + 100.0 * p,
+        "rosenbrock": 5.0 * gradient + hessian + factor + 8.0 * solve + 100.0 * p,
         "rk45": 6.0 * gradient + hessian / 16.0 + 50.0 * p,
-        "bdf": newton + 100.0 * p + 3000.0,
+        "bdf": newton + 100.0 * p + 4500.0,
     }
 
 

@@ -236,9 +236,9 @@ def test_multistep_needs_few_evaluations():
     prob, start = w6(2000)
     flow = gradient_flow(prob, start, method="bdf", gtol=1e-9)
     assert flow.success
-    assert flow.nfev <= 1.6 * flow.nstep
+    assert flow.nfev + flow.njev <= 1.6 * flow.nstep
     one_step = gradient_flow(prob, start, method="rosenbrock", gtol=1e-9)
-    assert flow.nfev <= 0.2 * one_step.nfev
+    assert flow.nfev + flow.njev <= 0.2 * one_step.nfev
 
 
 def test_multistep_keeps_a_dear_hessian():

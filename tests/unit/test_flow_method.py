@@ -31,9 +31,9 @@ def test_operations_of_the_smallest_workload():
     assert not counts["hessian_is_dear"]
     costs = trial_costs(problem(6))
     g, h = counts["gradient"], counts["hessian"]
-    assert costs["rosenbrock"] == pytest.approx(6 * g + h + 72 + 8 * 72 + 600)
+    assert costs["rosenbrock"] == pytest.approx(5 * g + h + 72 + 8 * 72 + 600)
     assert costs["rk45"] == pytest.approx(6 * g + h / 16 + 300)
-    assert costs["bdf"] == pytest.approx(h + g + 72 + 1.3 * 72 + 600 + 3000)
+    assert costs["bdf"] == pytest.approx(h + 1.3 * g + 72 + 1.3 * 72 + 600 + 4500)
 
 
 def test_bounds_are_those_of_gershgorin():
@@ -62,14 +62,14 @@ def border(pick, low, high):
 
 def test_samples_decide_where_time_has_no_end():
     at, few, many = border(lambda n: str(choose(problem(n)).method[0]), 2, 100)
-    assert (at, few, many) == (9, "rosenbrock", "bdf")
+    assert (at, few, many) == (25, "rosenbrock", "bdf")
 
 
 def test_tolerance_decides():
     """A one-step method of order 4 pays more for accuracy than one of order 5."""
-    prob = problem(9)
+    prob = problem(25)
     assert choose(prob, rtol=1e-4).method[0] == "rosenbrock"
-    assert choose(prob, rtol=1e-10).method[0] == "bdf"
+    assert choose(prob, rtol=1e-7).method[0] == "bdf"
 
 
 def test_stiffness_decides_for_short_times():
@@ -79,7 +79,7 @@ def test_stiffness_decides_for_short_times():
     at, short, long = border(
         lambda s: str(choose(prob, start, t_max=s / bound).method[0]), 1, 10_000
     )
-    assert (at, short, long) == (200, "rk45", "rosenbrock")
+    assert (at, short, long) == (160, "rk45", "rosenbrock")
     choice = choose(prob, start, t_max=50.0)
     assert choice.stiffness[0] == pytest.approx(50.0 * bound)
     assert choice.cost[choice.method[0]][0] == min(cost[0] for cost in choice.cost.values())

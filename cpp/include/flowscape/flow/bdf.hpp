@@ -178,7 +178,7 @@ class BdfStep {
     evaluator.evaluate(renew ? 2 : 1, s.y_new, trial_loss_.data(), trial_gradient_.data(),
                        s.hessian_scratch);
     for (int l = 0; l < W; ++l) {
-      s.gradients[l] += open[l] ? 1 : 0;
+      s.gradients[l] += open[l] && !fresh[l] ? 1 : 0;
       s.hessians[l] += fresh[l] ? 1 : 0;
     }
     const std::int64_t triangle_size = triangle(size_ / W) * W;

@@ -236,7 +236,8 @@ class Integrator {
     for (int l = 0; l < W; ++l) live[l] = run_[l] >= 0 ? -1 : 0;
     return typename Method::Trial{
         live, h, atol_, options_.rtol,
-        0.1 * (options_.rtol * abs(load<V>(loss_.data())) + loss_noise_), max(broadcast<V>(options_.gtol), floor_), floor_,
+        0.1 * (options_.rtol * abs(load<V>(loss_.data())) + loss_noise_),
+        max(broadcast<V>(options_.gtol), floor_), floor_,
         y_.data(), y_new_.data(), loss_new_.data(), gradient_new_.data(), error_.data(),
         hessian_.data(), hessian_new_.data(), gradients_, hessians_};
   }

@@ -41,8 +41,8 @@ struct FlowOutput {
   double* floor;          ///< [B], bound on the rounding error of the gradient at theta
   std::int64_t* steps;    ///< [B], accepted
   std::int64_t* rejected;
-  std::int64_t* gradients;  ///< evaluations of the gradient
-  std::int64_t* hessians;
+  std::int64_t* gradients;  ///< evaluations of loss and gradient alone
+  std::int64_t* hessians;   ///< evaluations of loss, gradient and Hessian together
   std::int8_t* status;
   double* saved;  ///< [B][T][P] or null
   /// One item: lane slots advanced and lane slots holding a run; their ratio is the lane use.
