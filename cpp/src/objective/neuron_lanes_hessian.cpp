@@ -46,6 +46,8 @@ struct Piece {
 template <>
 struct Piece<0, 0> {
   double* segment;
+  struct {
+  } in;  // nothing: the vectors wait in `segment`
   void put(std::int64_t c, int v, Native value) { store(segment + c * kPanel + v, value); }
   void join_vector(double*, int) {}
   void join_panel(double* out, std::int64_t components) {
@@ -110,7 +112,7 @@ void NeuronKernel::outgoing_row(std::int64_t k, std::int64_t i, std::int64_t o,
                                 std::int64_t last, double* row) noexcept {
   const std::int64_t outputs = K > 0 ? K : layout_.outputs;
   const std::int64_t features = D > 0 ? D : layout_.features, C = outputs + features;
-  Piece<K, D> piece{segment_.data()};
+  Piece<K, D> piece{segment_.data(), {}};
   for_panels(k, last, [&](std::int64_t l, int range) {
     const std::int64_t at = l * kPanelTile + i * kPanel;
     double* const out = row + l * kPanel * C;
@@ -130,7 +132,7 @@ void NeuronKernel::incoming_row(std::int64_t k, std::int64_t i, std::int64_t j,
                                 std::int64_t last, double* row) noexcept {
   const std::int64_t outputs = K > 0 ? K : layout_.outputs;
   const std::int64_t features = D > 0 ? D : layout_.features, C = outputs + features;
-  Piece<K, D> piece{segment_.data()};
+  Piece<K, D> piece{segment_.data(), {}};
   for_panels(k, last, [&](std::int64_t l, int range) {
     const std::int64_t at = l * kPanelTile + i * kPanel;
     double* const out = row + l * kPanel * C;

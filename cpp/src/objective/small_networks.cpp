@@ -161,7 +161,7 @@ struct Small {
     (pairs_of<k>(hessian, std::make_integer_sequence<int, k>()), ...);
   }
   template <int k, int... l>
-  FLOWSCAPE_INLINE void pairs_of(double* hessian,
+  FLOWSCAPE_INLINE void pairs_of([[maybe_unused]] double* hessian,
                                  std::integer_sequence<int, l...>) const noexcept {
     (pair_block<k, l>(hessian), ...);
   }
