@@ -5,7 +5,7 @@
 Rewrites the table of that page and the worst arguments behind it, in
 tests/reference/worst_activation_arguments.json. Needs an installation with the levels v2, v3 and
 v4, a machine that runs them, and mpmath; takes about ten minutes. The search starts from arguments
-in every binade and continues around the worst it found, on each level.
+in every binade and those the file holds, and continues around the worst, on each level.
 """
 
 import json
@@ -45,6 +45,14 @@ def compute_folder(folder: str) -> None:
         np.savez(f"{folder}/out.npz", **{name: compute(name, points[name]) for name in points})
 
 
+def previous(name: str) -> list[float]:
+    """Worst arguments of the last search: what was found once is not lost."""
+    if not WORST.exists():
+        return []
+    levels = json.loads(WORST.read_text(encoding="utf-8")).values()
+    return sorted({float.fromhex(z) for level in levels for z in level.get(name, [])})
+
+
 def neighbours(name: str, z: np.ndarray, found: list[np.ndarray], seed: int) -> np.ndarray:
     """Arguments around the worst ones: the envelope of the errors varies slowly."""
     rng = np.random.default_rng(seed)
@@ -57,7 +65,8 @@ def neighbours(name: str, z: np.ndarray, found: list[np.ndarray], seed: int) -> 
 
 def search(name: str) -> tuple[int, dict[str, list[list[float]]]]:
     """Number of arguments tried; for each level (error, argument) of each order."""
-    z = np.concatenate([arguments(name, DENSITY, SEED), arguments(name, 8, NAMES.index(name))])
+    of_test = arguments(name, 8, NAMES.index(name))
+    z = np.concatenate([previous(name), of_test, arguments(name, DENSITY, SEED)])
     best = {level: [(0.0, 0.0)] * ORDERS for level in LEVELS}
     tried = 0
     for stage in range(ROUNDS + 1):
@@ -98,9 +107,9 @@ def main() -> None:
         ]
     )
     text = PAGE.read_text(encoding="utf-8")
-    marked = re.compile(r"(<!-- errors -->\n).*?(\n<!-- /errors -->)", re.S)
+    marked = re.compile(r"(<!-- errors -->\n).*?(<!-- /errors -->)", re.S)
     assert marked.search(text), f"{PAGE} has no place for the table"
-    PAGE.write_text(marked.sub(lambda m: m[1] + table + m[2], text), encoding="utf-8")
+    PAGE.write_text(marked.sub(lambda m: f"{m[1]}{table}\n{m[2]}", text), encoding="utf-8")
     WORST.write_text(json.dumps(worst, indent=1) + "\n", encoding="utf-8")
 
 

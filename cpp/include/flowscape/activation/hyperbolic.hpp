@@ -14,7 +14,7 @@ namespace flowscape::elementary {
 ///
 ///   tanh(y) = (1 - s) + s ((3 - s) t - (1 - s)) / d,   d = (1 + s) + (1 - s) t.
 ///
-/// 1 - s is exact. For k = 0 the rest is t, without error; for k > 0 it is between -0.28 and 0, so
+/// 1 - s is exact. For k = 0 the rest is t, without error; for k > 0 it is between -0.26 and 0, so
 /// that its roundings weigh little in the sum. That is why k = 0 reaches up to tanh(y) = 1/4, where
 /// an ulp doubles: -0.0912 < r < 0.2555.
 template <class V>
@@ -29,7 +29,7 @@ struct HalfLine {
 template <class V>
 FLOWSCAPE_INLINE HalfLine<V> half_line(V y) {
   constexpr double shifter = kToInteger + 1023.0;
-  constexpr double middle = 0.0821;  // (smallest + largest r) / 2
+  constexpr double middle = 0.08214;  // of the range of r: k = 0 ends at 0.255427
   // Where k ends s is zero: by rounding 2^-1077, or by an exponent field of zero.
   y = min(broadcast<V>(kHasScale ? 373.0 : 354.6), y);
   const V biased = fnma(y - middle, broadcast<V>(2 * kInverseLn2), broadcast<V>(shifter));
