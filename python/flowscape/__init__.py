@@ -109,7 +109,9 @@ def __getattr__(name: str) -> _Any:
     """Import a public name, or a submodule, when it is first used."""
     if name in _HOME_OF:
         value = getattr(_importlib.import_module(f"{__name__}.{_HOME_OF[name]}"), name)
-    elif not name.startswith("__") and _util.find_spec(f"{__name__}.{name}"):
+    elif (
+        name.isidentifier() and not name.startswith("__") and _util.find_spec(f"{__name__}.{name}")
+    ):
         value = _importlib.import_module(f"{__name__}.{name}")
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -153,8 +153,9 @@ def gradient_flow(
         End of the flow time; infinity follows every run to its limit.
     gtol : float, optional
         Stop where the gradient's infinity norm is at most this. Default: the round-off floor,
-        where a run stops in any case. ``bdf`` ends within 1e-5 of `gtol`; the others take a step
-        that passes it as it is.
+        where a run stops in any case. ``bdf`` looks for the crossing, and at tight
+        tolerances nearly always ends within 1e-5 of it; the others take a step that passes
+        `gtol` as it is, and at loose tolerances may pass it late.
     save_at : (T,) array_like, optional
         Ascending times >= 0 at which to return the flow, by the method's continuous extension.
     max_steps : int
@@ -203,7 +204,9 @@ def gradient_flow(
     begin = time.perf_counter()
     choice = choose_method(prob, starts, rtol, t_max, threads) if method == "auto" else None
 
-    def follow(name: str, part: NDArray[np.int64], ended: int) -> dict[str, NDArray]:
+    def follow(
+        name: str, part: NDArray[np.int64], ended: int, most: int = max_steps
+    ) -> dict[str, NDArray]:
         return _core.gradient_flow(
             prob.core,
             starts[part],
@@ -212,14 +215,23 @@ def gradient_flow(
             0.0 if gtol is None else gtol,
             t_max,
             escape,
-            max_steps,
+            most,
             _CORE_METHODS[name],
             np.empty(0) if times is None else times,
             threads,
             progress if progress is None or ended == 0 else lambda n: progress(ended + n),
         )
 
-    out = _by_method(follow, np.full(len(starts), method) if choice is None else choice.method)
+    if choice is None:
+        out = follow(method, np.arange(len(starts)), 0)
+    else:
+        limits = np.minimum(choice.step_limits(), max_steps)
+        out = _by_method(follow, choice.method, limits)
+        # What rk45 was to do quickly and did not, an implicit method does from the start.
+        again = (out["status"] == Status.STEP_LIMIT) & (limits < max_steps)
+        if again.any():
+            choice = choice.without_rk45(again)
+            _restart(out, follow, choice.method, np.flatnonzero(again))
     seconds = time.perf_counter() - begin
     slots, busy = out.pop("slots"), out.pop("busy")
     if single:
@@ -241,15 +253,17 @@ def gradient_flow(
 
 
 def _by_method(
-    follow: Callable[[str, NDArray[np.int64], int], dict[str, NDArray]],
+    follow: Callable[..., dict[str, NDArray]],
     methods: NDArray[np.str_],
+    limits: NDArray[np.int64],
 ) -> dict[str, NDArray]:
-    """Follow the runs of each method together; the rows of all in the order of the starts."""
+    """Follow the runs of each method and limit together; all rows in the order of the starts."""
     everything: dict[str, NDArray] = {}
     ended = 0
-    for name in np.unique(methods) if len(methods) else ["rosenbrock"]:
-        part = np.flatnonzero(methods == name)
-        for field, rows in follow(str(name), part, ended).items():
+    groups = sorted(set(zip(methods.tolist(), limits.tolist(), strict=True)))
+    for name, most in groups or [("rosenbrock", 1)]:
+        part = np.flatnonzero((methods == name) & (limits == most))
+        for field, rows in follow(name, part, ended, most).items():
             if np.ndim(rows) == 0:  # a count of lane slots, or None
                 everything[field] = rows if rows is None else everything.get(field, 0) + rows
             elif len(part) == len(methods):
@@ -261,6 +275,24 @@ def _by_method(
                 whole[part] = rows
         ended += len(part)
     return everything
+
+
+def _restart(
+    out: dict[str, NDArray],
+    follow: Callable[..., dict[str, NDArray]],
+    methods: NDArray[np.str_],
+    rows: NDArray[np.int64],
+) -> None:
+    """Follow `rows` again and put the results into `out`; evaluations and lane slots add up."""
+    for name in sorted(set(methods[rows].tolist())):
+        part = rows[methods[rows] == name]
+        for field, values in follow(name, part, len(methods) - len(part)).items():
+            if np.ndim(values) == 0:
+                out[field] = values if values is None else out[field] + values
+            elif field in ("nfev", "njev"):
+                out[field][part] += values
+            else:
+                out[field][part] = values
 
 
 def _starts(prob: Problem, theta0: ArrayLike) -> tuple[Floats, bool]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ _STABLE_STEP = 2.0  # in units of one over the bound at the start, which is not 
 _ENDLESS = 1e12  # s of a flow without an end of time
 # At equal rtol bdf is less accurate than the others by about 8: what it takes to make up for it.
 _BDF_ACCURACY = 1.5
+_PATIENCE = 4.0  # with rk45, in expected steps: what is lost on a flow that becomes stiff
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,16 @@ class MethodChoice:
     Attributes
     ----------
     method : (B,) ndarray of str
-        The method of every run; () for a single start, as below.
+        The method of every run; () for a single start, as below. A run for which ``rk45`` was
+        the cheapest and took several times the expected steps, because its flow became stiffer
+        on the way, was started over with the cheaper implicit method, which stands here.
     stiffness : (B,) ndarray
         t_max times a bound on the largest eigenvalue of the Hessian at the start; infinity
         without an end of time.
     cost : dict of (B,) ndarray
         Floating-point operations expected for a run, by method. The smallest was taken.
+    rk45_steps : (B,) ndarray
+        Steps expected of ``rk45``.
     gradient, hessian : float
         Operations of one evaluation of loss and gradient, and of these and the Hessian.
     """
@@ -51,13 +56,15 @@ class MethodChoice:
     method: NDArray[np.str_]
     stiffness: Floats
     cost: dict[str, Floats]
+    rk45_steps: Floats
     gradient: float
     hessian: float
 
     @property
     def names(self) -> str:
         """The methods taken, most frequent first, joined by a plus sign."""
-        return "+".join(name for name, _ in Counter(np.atleast_1d(self.method)).most_common())
+        names = [name for name, _ in Counter(np.atleast_1d(self.method).tolist()).most_common()]
+        return "+".join(names) or "rosenbrock"
 
     def __repr__(self) -> str:
         parts = []
@@ -71,12 +78,29 @@ class MethodChoice:
             f"Hessian {self.hessian:.2g} operations)"
         )
 
+    def step_limits(self) -> NDArray[np.int64]:
+        """Return the steps after which a run by ``rk45`` is given up; the others have no limit.
+
+        Powers of two, so that many runs share one; each depends on its own run alone.
+        """
+        patience = 2.0 ** np.ceil(np.log2(_PATIENCE * self.rk45_steps + 128.0))
+        return np.where(self.method == "rk45", np.minimum(patience, 2.0**52), 2.0**53).astype(
+            np.int64
+        )
+
+    def without_rk45(self, rows: NDArray[np.bool_]) -> MethodChoice:
+        """Return the choice with the cheaper implicit method in `rows`."""
+        dearer = self.cost["bdf"] > self.cost["rosenbrock"]
+        implicit = np.where(dearer, "rosenbrock", "bdf")
+        return replace(self, method=np.where(rows, implicit, self.method))
+
     def single(self) -> MethodChoice:
         """Return the choice of the only run, without the axis of runs."""
         return MethodChoice(
             self.method[0],
             self.stiffness[0],
             {name: cost[0] for name, cost in self.cost.items()},
+            self.rk45_steps[0],
             self.gradient,
             self.hessian,
         )
@@ -130,4 +154,6 @@ def choose_method(
     cost["rk45"] = counts["hessian"] + steps * trial["rk45"]
     names = np.array(list(cost))
     method = names[np.argmin(np.array(list(cost.values())), axis=0)]
-    return MethodChoice(method, stiffness, cost, counts["gradient"], counts["hessian"])
+    return MethodChoice(
+        method, stiffness, cost, np.minimum(steps, 1e15), counts["gradient"], counts["hessian"]
+    )

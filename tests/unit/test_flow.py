@@ -254,7 +254,7 @@ def test_reports_the_state_at_the_end(tanh, starts, method):
     trials = flow.nstep + flow.nrejected
     evaluations = flow.nfev + (flow.njev if method == "bdf" else 0)
     fewest, most = {"rosenbrock": (5, 5), "rk45": (6, 6), "bdf": (1, 3)}[method]
-    assert (evaluations > fewest * trials).all()
+    assert (evaluations >= fewest * trials).all()
     assert (evaluations <= most * trials + 3).all()
     assert (flow.njev >= 1).all()
     assert flow.method == method

@@ -172,3 +172,31 @@ def test_progress_goes_on_from_method_to_method():
     assert told
     assert told == sorted(told)
     assert told[-1] <= len(starts)
+
+
+def test_a_flow_that_leaves_a_saddle_does_not_die_with_rk45():
+    """Targets without a linear part: the Hessian at a small start says nothing of what comes."""
+    x = np.linspace(-2.0, 2.0, 20)
+    y = -(x**3 - x * (x @ x**3) / (x @ x))
+    prob = Problem(TwoLayer(3, 1, activation="tanh", bias=False), Samples(x, y))
+    starts = 1e-2 * np.random.default_rng(0).normal(size=(5, 6))
+    settings = {"t_max": 3e3, "atol": 1e-12}
+    first = choose(prob, starts, t_max=3e3).method == "rk45"
+    assert first.any()
+    assert not first.all()
+    flow = gradient_flow(prob, starts, **settings)
+    truth = gradient_flow(prob, starts, method="rosenbrock", **settings)
+    assert (flow.choice.method == "rosenbrock").all()
+    np.testing.assert_array_equal(flow.theta, truth.theta)
+    assert (flow.status == Status.TIME_LIMIT).all()
+    np.testing.assert_array_equal(flow.nfev > truth.nfev, first)  # what was tried first counts
+    for b, start in enumerate(starts):
+        alone = gradient_flow(prob, start, **settings)
+        assert alone.nfev == flow.nfev[b]
+        np.testing.assert_array_equal(alone.theta, flow.theta[b])
+
+
+def test_no_run_at_all():
+    flow = gradient_flow(problem(6), np.empty((0, 6)))
+    assert flow.method == "rosenbrock"
+    assert flow.theta.shape == (0, 6)

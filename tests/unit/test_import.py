@@ -147,6 +147,7 @@ def test_the_front_door_lists_what_it_has():
         "assert sorted(fs.__all__) == list(fs.__all__)\n"
         "assert all(hasattr(fs, name) for name in fs.__all__)\n"
         "try:\n"
+        "    assert not hasattr(fs, 'branches.family')\n"
         "    fs.no_such_name\n"
         "except AttributeError as error:\n"
         "    print(error)\n"

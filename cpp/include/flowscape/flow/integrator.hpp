@@ -74,6 +74,7 @@ class Integrator {
   // Controller constants: safety, smallest and largest change of the step.
   static constexpr double kSafety = 0.9, kShrink = 0.2, kGrow = 6.0;
   static constexpr std::int64_t kFloorAge = 32;   // accepted steps between round-off floors
+  static constexpr double kModelReach = 1e-2;     // rtol up to which corrections are small
   static constexpr std::int64_t kCapAge = 16;     // accepted steps between spectral caps
 
   /// Reports the runs that ended, or all when asked to stop, and refills their lanes.
@@ -137,7 +138,6 @@ class Integrator {
     M ended{};
     for (int l = 0; l < W; ++l) {
       if (!fresh[l]) continue;
-      ++gradients_[l];
       ++hessians_[l];
       save(l, 0.0, 0.0, 0.0);
       const double steepness = steepest(gradient_.data())[l];
@@ -178,8 +178,8 @@ class Integrator {
                                 y_new_.data(), error_.data());
       method_.evaluate_new(evaluator_, y_.data(), y_new_.data(), loss_new_.data(),
                            gradient_new_.data(), hessian_new_.data(), correction_.data());
-      // A quadratic model does not reach across a kink.
-      if (Method::corrects && pattern_.size() > 0) {
+      // A quadratic model does not reach across a kink, nor far.
+      if (Method::corrects && (pattern_.size() > 0 || options_.rtol > kModelReach)) {
         evaluator_.evaluate(2, y_new_.data(), loss_new_.data(), gradient_new_.data(),
                             hessian_new_.data());
         for (int l = 0; l < W; ++l) ++hessians_[l];
@@ -289,7 +289,8 @@ class Integrator {
     if (pattern_.size() > 0) evaluator_.pattern(y_.data(), pattern_.data());
 
     const V target = max(broadcast<V>(options_.gtol), floor_);
-    if constexpr (modelling) slope = evaluate_model(accepted & (slope <= target), slope);
+    const M exact = accepted & (slope <= target);
+    if constexpr (modelling) slope = evaluate_model(exact, slope);
     M ended{};
     for (int l = 0; l < W; ++l) {
       if (run_[l] < 0) continue;
@@ -310,7 +311,8 @@ class Integrator {
       ending_[l] = status;
       ended[l] = -1;
     }
-    if constexpr (modelling) evaluate_model(ended, slope);
+    if constexpr (modelling) evaluate_model(ended & ~exact, slope);
+    if (any(ended)) refresh_floor(ended);
     return ended;
   }
 

@@ -1,6 +1,7 @@
 // A compiled problem: loss and derivatives of batches of networks, rows in, rows out.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -64,21 +65,27 @@ class Objective {
   const ProblemData& problem() const noexcept { return problem_; }
   std::int64_t parameters() const noexcept { return problem_.shape.parameters(); }
 
+  /// In all of these, once `stop` is true the networks not yet begun are left out.
+  ///
   /// theta [B][P] -> loss [B], gradient [B][P], hessian [B][P][P], as far as `order` says.
   void evaluate(int order, std::int64_t batch, const double* theta, double* loss,
-                double* gradient, double* hessian, int n_threads) const;
+                double* gradient, double* hessian, int n_threads,
+                const std::atomic<bool>* stop = nullptr) const;
 
   /// H(theta_b) v_b for rows theta, v [B][P].
   void hessian_vector(std::int64_t batch, const double* theta, const double* direction,
-                      double* product, int n_threads) const;
+                      double* product, int n_threads,
+                const std::atomic<bool>* stop = nullptr) const;
 
   /// residual [B][N][K] and, unless null, jacobian [B][N][K][P]; unweighted.
   void residual(std::int64_t batch, const double* theta, double* residual, double* jacobian,
-                int n_threads) const;
+                int n_threads,
+                const std::atomic<bool>* stop = nullptr) const;
 
   /// Bounds on rounding errors, each [B]: Noise of evaluator.hpp.
   void noise(std::int64_t batch, const double* theta, double* zero_loss, double* loss,
-             double* gradient, double* hessian, int n_threads) const;
+             double* gradient, double* hessian, int n_threads,
+                const std::atomic<bool>* stop = nullptr) const;
 
   /// Rough cost of one network at derivative `order`, nanoseconds: decides threads, never bits.
   double nanoseconds(int order) const noexcept;
