@@ -10,19 +10,6 @@ from flowscape.flow import METHODS
 from workloads import w5, w6
 
 
-def _follow(work, method="auto", n_threads=1):
-    return fs.gradient_flow(
-        work.at.problem,
-        work.at.theta,
-        rtol=work.rtol,
-        atol=work.atol,
-        method=method,
-        t_max=work.t_max,
-        gtol=work.gtol,
-        n_threads=n_threads,
-    )
-
-
 def _facts(flow):
     return {
         "method": flow.method,
@@ -34,7 +21,7 @@ def _facts(flow):
 
 def test_w5(benchmark):
     """1,000 flows until |gradient| < 1e-10 or t = 1e6 at rtol 1e-6, atol 1e-9, one thread."""
-    flow = benchmark(_follow, w5())
+    flow = benchmark(w5().follow)
     assert np.count_nonzero(flow.success) == 781  # a property of the problem
     benchmark.extra_info |= _facts(flow)
 
@@ -52,30 +39,16 @@ def test_w5_many(benchmark, n_threads):
     if n_threads > len(os.sched_getaffinity(0)):
         pytest.skip("this process may use one processor only")
     work = w5(100_000)
-    flow = benchmark.pedantic(_follow, args=(work, "auto", n_threads), rounds=1, iterations=1)
-    assert flow.success[:1000].sum() == w5_converged(work, 1000)
+    flow = benchmark.pedantic(work.follow, args=("auto", n_threads), rounds=1, iterations=1)
+    assert flow.success[:1000].sum() == work.follow(first=1000).success.sum()
     benchmark.extra_info |= _facts(flow)
-
-
-def w5_converged(work, first):
-    """Runs that converge among the first ones, followed on their own."""
-    alone = fs.gradient_flow(
-        work.at.problem,
-        work.at.theta[:first],
-        rtol=work.rtol,
-        atol=work.atol,
-        t_max=work.t_max,
-        gtol=work.gtol,
-        n_threads=1,
-    )
-    return alone.success.sum()
 
 
 @pytest.mark.parametrize("method", [m for m in METHODS if m not in ("auto", "rk45")])
 def test_w6(benchmark, method):
     """One stiff flow on 100,000 samples until |gradient| < 1e-9, one thread, once."""
     work = w6()
-    flow = benchmark.pedantic(_follow, args=(work, method), rounds=1, iterations=1)
+    flow = benchmark.pedantic(work.follow, args=(method,), rounds=1, iterations=1)
     assert flow.success.all()
     gradient = work.at.problem.jacobian(flow.theta[0]).T @ work.at.problem.residual(flow.theta[0])
     assert np.abs(2.0 / len(work.at.y) * gradient).max() <= 1.01 * work.gtol

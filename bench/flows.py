@@ -31,20 +31,6 @@ MIDWAY_TOLERANCE = 1e-3
 FLAGS_THAT_MAY_DIFFER = 0.01
 
 
-def follow(work: FlowWorkload, method: str = "auto") -> fs.Flow:
-    """The public call that every ratio refers to."""
-    return fs.gradient_flow(
-        work.at.problem,
-        work.at.theta,
-        rtol=work.rtol,
-        atol=work.atol,
-        method=method,
-        t_max=work.t_max,
-        gtol=work.gtol,
-        n_threads=1,
-    )
-
-
 def peers_of(work: FlowWorkload) -> list[FlowPeer | Row]:
     """Return the engine's other methods and all peers; missing libraries are rows."""
     found: list[FlowPeer | Row] = []
@@ -68,10 +54,10 @@ def race(
     """Check and time the engine and every peer on one workload."""
     name = f"{work.name} flow"
     start = time.perf_counter()
-    reference = follow(work)
+    reference = work.follow()
     first = time.perf_counter() - start
     # a few calls a block: the slower the peer beside it, the more its own noise would weigh
-    engine = Series(lambda: follow(work), first=first, calls=max(1, min(4, round(0.4 / first))))
+    engine = Series(lambda: work.follow(), first=first, calls=max(1, min(4, round(0.4 / first))))
     top = Series(peak.run)
     top.calibrate()
     networks = len(work.at.theta)
@@ -115,7 +101,7 @@ def _other_methods(work: FlowWorkload, used: str) -> list[FlowPeer]:
     """The engine's other implicit methods on the same flows; explicit ones do not arrive."""
 
     def run(method: str) -> Ends:
-        flow = follow(work, method)
+        flow = work.follow(method)
         return Ends(flow.theta, flow.t, flow.success, _engine_counts(flow))
 
     return [

@@ -92,6 +92,19 @@ class FlowWorkload:
     rtol: float = 1e-6
     atol: float = 1e-9
 
+    def follow(self, method: str = "auto", n_threads: int = 1, first: int | None = None) -> fs.Flow:
+        """The public call that every ratio refers to, of the `first` runs or all."""
+        return fs.gradient_flow(
+            self.at.problem,
+            self.at.theta[:first],
+            rtol=self.rtol,
+            atol=self.atol,
+            method=method,
+            t_max=self.t_max,
+            gtol=self.gtol,
+            n_threads=n_threads,
+        )
+
 
 def softplus(z: Floats) -> Floats:
     return np.maximum(z, 0.0) + np.log1p(np.exp(-np.abs(z)))

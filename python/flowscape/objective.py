@@ -116,6 +116,7 @@ class Problem:
 
     def loss(self, theta: ArrayLike, *, n_threads: int | None = None) -> Floats:
         """Return the loss, () or (B,)."""
+        # Not through `evaluate` alone: its frame is a tenth of what a small network's loss costs.
         plain = self.core.evaluate_plain(theta, 0, n_threads)
         return (self.evaluate(theta, 0, n_threads=n_threads) if plain is None else plain)[0]
 
@@ -263,6 +264,10 @@ class Problem:
     @functools.cached_property
     def core(self) -> Any:
         """The compiled objective; private to the package."""
+        return self.compiled("auto")
+
+    def compiled(self, kernel: str) -> Any:
+        """Return a compiled objective on this kernel; private to the package and its tests."""
         net, data, n = self.net, self.data, len(self.data)
         return _core.Objective(
             _core.Activation(net.activation.core_terms),
@@ -276,6 +281,7 @@ class Problem:
             np.ones(n) if data.weights is None else data.weights,
             scale=self._scale,
             l2=self.l2,
+            kernel=kernel,
         )
 
     def _rows(self, theta: ArrayLike, name: str = "theta") -> tuple[Floats, bool]:

@@ -107,20 +107,18 @@ void NeuronKernel::orient(std::int64_t k, std::int64_t last) noexcept {
     symmetric([&](std::int64_t i, std::int64_t j) { return pairs_.ss(t, i, j); });
 }
 
-template <int K, int D>
-void NeuronKernel::outgoing_row(std::int64_t k, std::int64_t i, std::int64_t o,
-                                std::int64_t last, double* row) noexcept {
-  const std::int64_t outputs = K > 0 ? K : layout_.outputs;
-  const std::int64_t features = D > 0 ? D : layout_.features, C = outputs + features;
+template <int K, int D, class Fill>
+void NeuronKernel::compose_row(std::int64_t k, std::int64_t i, std::int64_t last, double* row,
+                               Fill&& fill) noexcept {
+  const std::int64_t C = (K > 0 ? K : layout_.outputs) + (D > 0 ? D : layout_.features);
   Piece<K, D> piece{segment_.data(), {}};
   for_panels(k, last, [&](std::int64_t l, int range) {
     const std::int64_t at = l * kPanelTile + i * kPanel;
     double* const out = row + l * kPanel * C;
     for (int v = 0; v < kPanel; v += kLanes) {
-      const auto tile = [&](std::int64_t n) { return load<Native>(views_[n][range] + at + v); };
-      const Native a = load<Native>(weight(o) + l * kPanel + v);
-      for (std::int64_t u = 0; u < outputs; ++u) piece.put(u, v, o == u ? tile(0) : Native{});
-      for (std::int64_t j = 0; j < features; ++j) piece.put(outputs + j, v, a * tile(1 + j));
+      fill(l * kPanel + v,
+           [&](std::int64_t n) { return load<Native>(views_[n][range] + at + v); },
+           [&](std::int64_t c, Native value) { piece.put(c, v, value); });
       piece.join_vector(out, v);
     }
     piece.join_panel(out, C);
@@ -128,29 +126,33 @@ void NeuronKernel::outgoing_row(std::int64_t k, std::int64_t i, std::int64_t o,
 }
 
 template <int K, int D>
+void NeuronKernel::outgoing_row(std::int64_t k, std::int64_t i, std::int64_t o,
+                                std::int64_t last, double* row) noexcept {
+  const std::int64_t outputs = K > 0 ? K : layout_.outputs;
+  const std::int64_t features = D > 0 ? D : layout_.features;
+  compose_row<K, D>(k, i, last, row, [&](std::int64_t l, auto&& tile, auto&& put) {
+    const Native a = load<Native>(weight(o) + l);
+    for (std::int64_t u = 0; u < outputs; ++u) put(u, o == u ? tile(0) : Native{});
+    for (std::int64_t j = 0; j < features; ++j) put(outputs + j, a * tile(1 + j));
+  });
+}
+
+template <int K, int D>
 void NeuronKernel::incoming_row(std::int64_t k, std::int64_t i, std::int64_t j,
                                 std::int64_t last, double* row) noexcept {
   const std::int64_t outputs = K > 0 ? K : layout_.outputs;
-  const std::int64_t features = D > 0 ? D : layout_.features, C = outputs + features;
-  Piece<K, D> piece{segment_.data(), {}};
-  for_panels(k, last, [&](std::int64_t l, int range) {
-    const std::int64_t at = l * kPanelTile + i * kPanel;
-    double* const out = row + l * kPanel * C;
-    for (int v = 0; v < kPanel; v += kLanes) {
-      const auto tile = [&](std::int64_t n) { return load<Native>(views_[n][range] + at + v); };
-      Native product{};  // a_k . a_l
-      for (std::int64_t o = 0; o < outputs; ++o) {
-        const Native a = broadcast<Native>(weight(o)[k * kPanel + i]);
-        product = fma(a, load<Native>(weight(o) + l * kPanel + v), product);
-        piece.put(o, v, a * tile(1 + features + j));
-      }
-      for (std::int64_t u = 0; u < features; ++u) {
-        const std::int64_t t = packed(std::max(j, u), std::min(j, u));
-        piece.put(outputs + u, v, product * tile(1 + 2 * features + t));
-      }
-      piece.join_vector(out, v);
+  const std::int64_t features = D > 0 ? D : layout_.features;
+  compose_row<K, D>(k, i, last, row, [&](std::int64_t l, auto&& tile, auto&& put) {
+    Native product{};  // a_k . a_l
+    for (std::int64_t o = 0; o < outputs; ++o) {
+      const Native a = broadcast<Native>(weight(o)[k * kPanel + i]);
+      product = fma(a, load<Native>(weight(o) + l), product);
+      put(o, a * tile(1 + features + j));
     }
-    piece.join_panel(out, C);
+    for (std::int64_t u = 0; u < features; ++u) {
+      const std::int64_t t = packed(std::max(j, u), std::min(j, u));
+      put(outputs + u, product * tile(1 + 2 * features + t));
+    }
   });
 }
 

@@ -5,28 +5,15 @@
 #pragma once
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <cstdint>
 #include <limits>
 
+#include "flowscape/flow/lane_runs.hpp"
 #include "flowscape/flow/options.hpp"
 #include "flowscape/objective/evaluator.hpp"
 
 namespace flowscape {
-
-/// Runs still to be started; shared by the threads.
-struct FlowQueue {
-  FlowQueue(std::int64_t runs, const double* theta, std::atomic<std::int64_t>& done,
-            const std::atomic<bool>* stop_)
-      : count(runs), theta0(theta), finished(done), stop(stop_) {}
-
-  std::int64_t count;
-  const double* theta0;  ///< [B][P]
-  std::atomic<std::int64_t> next{0};
-  std::atomic<std::int64_t>& finished;
-  const std::atomic<bool>* stop;
-};
 
 template <class Layout, class Method>
 class Integrator {
@@ -43,9 +30,9 @@ class Integrator {
 
   Integrator(Evaluator<Layout>& evaluator, const FlowOptions& options, const FlowOutput& output,
              FlowQueue& queue)
-      : evaluator_(evaluator), options_(options), output_(output), queue_(queue),
-        parameters_(evaluator.parameters()), size_(parameters_ * W),
-        triangle_(triangle(parameters_) * W), method_(parameters_),
+      : evaluator_(evaluator), options_(options), parameters_(evaluator.parameters()),
+        size_(parameters_ * W), triangle_(triangle(parameters_) * W),
+        runs_(parameters_, options, output, queue), method_(parameters_),
         y_(size_), y_new_(size_), gradient_(size_), gradient_new_(size_), error_(size_),
         correction_(size_), hessian_(triangle_), hessian_new_(triangle_), loss_(W), loss_new_(W),
         pattern_(evaluator.pattern_size()), pattern_new_(evaluator.pattern_size()) {}
@@ -54,13 +41,13 @@ class Integrator {
   void run() noexcept {
     M fresh{};
     for (int l = 0; l < W; ++l) fresh[l] = refill(l);
-    while (live_ > 0) {
+    while (runs_.live() > 0) {
       M ended{};
       if (any(fresh)) {
         ended = start(fresh);
       } else {
         slots_ += W;
-        busy_ += live_;
+        busy_ += runs_.live();
         ended = step();
       }
       fresh = replace(ended);
@@ -80,12 +67,13 @@ class Integrator {
   /// Reports the runs that ended, or all when asked to stop, and refills their lanes.
   M replace(M ended) noexcept {
     M fresh{};
-    const bool stopping = queue_.stop->load(std::memory_order_relaxed);
+    const bool stopping = runs_.stopping();
     if (!stopping && !any(ended)) return fresh;
+    const V slope = steepest(gradient_.data());
     for (int l = 0; l < W; ++l) {
-      if (run_[l] < 0 || !(ended[l] || stopping)) continue;
-      if (!ended[l]) ending_[l] = Status::interrupted;
-      finish(l);
+      if (!runs_.busy(l) || !(ended[l] || stopping)) continue;
+      if (!ended[l]) runs_.ending[l] = Status::interrupted;
+      runs_.finish(l, y_.data(), t_[l], loss_.data()[l], slope[l], floor_[l]);
       if (!stopping) fresh[l] = refill(l);
     }
     return fresh;
@@ -93,23 +81,12 @@ class Integrator {
 
   /// Loads the next run into lane l: -1 if there was one, 0 if the queue is empty.
   std::int64_t refill(int l) noexcept {
-    const std::int64_t b = queue_.next.fetch_add(1, std::memory_order_relaxed);
-    if (b >= queue_.count) {
-      run_[l] = -1;
-      for (std::int64_t p = 0; p < parameters_; ++p) y_.data()[p * W + l] = 0.0;
-      t_[l] = 0.0;
-      h_[l] = 1.0;
-      return 0;
-    }
-    ++live_;
-    run_[l] = b;
-    for (std::int64_t p = 0; p < parameters_; ++p)
-      y_.data()[p * W + l] = queue_.theta0[b * parameters_ + p];
+    const bool found = runs_.take(l, y_.data());
     t_[l] = 0.0;
-    atol_[l] = options_.atol[b];
-    steps_[l] = rejected_[l] = gradients_[l] = hessians_[l] = saved_[l] = 0;
+    h_[l] = 1.0;
     grow_[l] = kGrow;
-    return -1;
+    if (found) atol_[l] = options_.atol[runs_.run[l]];
+    return found ? -1 : 0;
   }
 
   /// First evaluation and first step of the lanes just filled; returns those already at an end.
@@ -135,18 +112,19 @@ class Integrator {
     first = min(first, broadcast<V>(1e100));
     h_ = select<V>(fresh, first, h_);
     extent_ = select<V>(fresh, extent, extent_);
+    const V slope = steepest(gradient_.data());
     M ended{};
     for (int l = 0; l < W; ++l) {
       if (!fresh[l]) continue;
-      ++hessians_[l];
-      save(l, 0.0, 0.0, 0.0);
-      const double steepness = steepest(gradient_.data())[l];
+      ++runs_.hessians[l];
+      runs_.save(l, 0.0, [&](double, std::int64_t p) { return y_.data()[p * W + l]; });
+      const double steepness = slope[l];
       if (!std::isfinite(loss_.data()[l]) || !std::isfinite(steepness))
-        ending_[l] = Status::nonfinite;
+        runs_.ending[l] = Status::nonfinite;
       else if (steepness <= std::max(options_.gtol, floor_[l]))
-        ending_[l] = Status::converged;
+        runs_.ending[l] = Status::converged;
       else if (options_.t_max <= 0.0)
-        ending_[l] = Status::time_limit;
+        runs_.ending[l] = Status::time_limit;
       else
         continue;
       ended[l] = -1;
@@ -166,7 +144,7 @@ class Integrator {
                      broadcast<V>(std::numeric_limits<double>::infinity()));
   }
 
-  /// One trial step of all lanes; returns those that ended, with their status in ending_.
+  /// One trial step of all lanes; returns those that ended, with their status in `runs_`.
   M step() noexcept {
     V h = min(h_, options_.t_max - t_);
     if constexpr (capped) h = min(h, cap_);
@@ -182,7 +160,7 @@ class Integrator {
       if (Method::corrects && (pattern_.size() > 0 || options_.rtol > kModelReach)) {
         evaluator_.evaluate(2, y_new_.data(), loss_new_.data(), gradient_new_.data(),
                             hessian_new_.data());
-        for (int l = 0; l < W; ++l) ++hessians_[l];
+        for (int l = 0; l < W; ++l) ++runs_.hessians[l];
       }
     }
     constexpr bool checks = Method::corrects;
@@ -233,13 +211,13 @@ class Integrator {
   /// What a multistep method reads and writes in a step of length h.
   auto trial(V h) noexcept {
     M live;
-    for (int l = 0; l < W; ++l) live[l] = run_[l] >= 0 ? -1 : 0;
+    for (int l = 0; l < W; ++l) live[l] = runs_.busy(l) ? -1 : 0;
     return typename Method::Trial{
         live, h, atol_, options_.rtol,
         0.1 * (options_.rtol * abs(load<V>(loss_.data())) + loss_noise_),
         max(broadcast<V>(options_.gtol), floor_), floor_,
         y_.data(), y_new_.data(), loss_new_.data(), gradient_new_.data(), error_.data(),
-        hessian_.data(), hessian_new_.data(), gradients_, hessians_};
+        hessian_.data(), hessian_new_.data(), runs_.gradients, runs_.hessians};
   }
 
   /// Step after this one; never longer than this one right after a rejection.
@@ -267,21 +245,21 @@ class Integrator {
     t_ = select<V>(accepted, select<V>(h < left, t_ + h, broadcast<V>(options_.t_max)), t_);
     if (options_.times > 0)
       for (int l = 0; l < W; ++l)
-        if (accepted[l] && run_[l] >= 0) save(l, t_old[l], h[l], t_[l]);
+        if (accepted[l] && runs_.busy(l)) save(l, t_old[l], h[l], t_[l]);
     take_new(accepted, true);
     M due{}, stale{};
     for (int l = 0; l < W; ++l) {
-      if (run_[l] < 0) continue;
-      gradients_[l] += Method::gradients_per_step;
-      hessians_[l] += Method::needs_hessian;
+      if (!runs_.busy(l)) continue;
+      runs_.gradients[l] += Method::gradients_per_step;
+      runs_.hessians[l] += Method::needs_hessian;
       if (!accepted[l]) {
-        ++rejected_[l];
+        ++runs_.rejected[l];
         continue;
       }
-      ++steps_[l];
+      ++runs_.steps[l];
       // Before a run may end at the floor, the floor is computed at that very point.
-      due[l] = (steps_[l] % kFloorAge == 0 || slope[l] <= 4.0 * floor_[l]) ? -1 : 0;
-      if constexpr (capped) stale[l] = steps_[l] % kCapAge == 0 ? -1 : 0;
+      due[l] = (runs_.steps[l] % kFloorAge == 0 || slope[l] <= 4.0 * floor_[l]) ? -1 : 0;
+      if constexpr (capped) stale[l] = runs_.steps[l] % kCapAge == 0 ? -1 : 0;
     }
     if (any(due)) refresh_floor(due);
     if constexpr (capped)
@@ -293,7 +271,7 @@ class Integrator {
     if constexpr (modelling) slope = evaluate_model(exact, slope);
     M ended{};
     for (int l = 0; l < W; ++l) {
-      if (run_[l] < 0) continue;
+      if (!runs_.busy(l)) continue;
       const bool moved = accepted[l] != 0;
       Status status = Status::not_run;
       if (moved && slope[l] <= target[l]) status = Status::converged;
@@ -305,14 +283,14 @@ class Integrator {
       else if (!moved && !(t_[l] + h_next[l] > t_[l]))
         status = finite[l] ? Status::step_too_small : Status::nonfinite;
       else if (!moved && h_next[l] < 1e-290) status = Status::nonfinite;
-      else if (steps_[l] + rejected_[l] >= options_.max_steps) status = Status::step_limit;
+      else if (runs_.steps[l] + runs_.rejected[l] >= options_.max_steps) status = Status::step_limit;
       if (moved) extent_[l] = extent[l];
       if (status == Status::not_run) continue;
-      ending_[l] = status;
+      runs_.ending[l] = status;
       ended[l] = -1;
     }
     if constexpr (modelling) evaluate_model(ended & ~exact, slope);
-    if (any(ended)) refresh_floor(ended);
+    if (any(ended & ~due)) refresh_floor(ended & ~due);
     return ended;
   }
 
@@ -327,7 +305,7 @@ class Integrator {
       store(gradient_.data() + p,
             select<V>(due, load<V>(gradient + p), load<V>(gradient_.data() + p)));
     store(loss_.data(), select<V>(due, load<V>(loss), load<V>(loss_.data())));
-    for (int l = 0; l < W; ++l) gradients_[l] += due[l] ? 1 : 0;
+    for (int l = 0; l < W; ++l) runs_.gradients[l] += due[l] ? 1 : 0;
     method_.evaluated(due);
     return select<V>(due, steepest(gradient_.data()), slope);
   }
@@ -353,57 +331,26 @@ class Integrator {
   void refresh_cap(M due) noexcept {
     evaluator_.evaluate(2, y_.data(), loss_new_.data(), gradient_new_.data(), hessian_.data());
     cap_ = select<V>(due, Method::longest_step(hessian_.data(), parameters_), cap_);
-    for (int l = 0; l < W; ++l) hessians_[l] += due[l] ? 1 : 0;
+    for (int l = 0; l < W; ++l) runs_.hessians[l] += due[l] ? 1 : 0;
   }
 
-  /// Stores the asked times in (t, end] of lane l, a step of length h (0: the start alone).
+  /// Stores the asked times in (t, end] of lane l, a step of length h.
   void save(int l, double t, double h, double end) noexcept {
-    for (; saved_[l] < options_.times && options_.save_at[saved_[l]] <= end; ++saved_[l]) {
-      const double time = options_.save_at[saved_[l]];
-      double* const out =
-          output_.saved + (run_[l] * options_.times + saved_[l]) * parameters_;
-      const double* const node = h == 0.0 ? y_.data() : time == end ? y_new_.data() : nullptr;
-      for (std::int64_t p = 0; p < parameters_; ++p)
-        out[p] = node ? node[p * W + l]
-                      : method_.interpolate(y_.data(), y_new_.data(), p, l, (time - t) / h);
-    }
-  }
-
-  void finish(int l) noexcept {
-    const std::int64_t b = run_[l];
-    for (std::int64_t p = 0; p < parameters_; ++p)
-      output_.theta[b * parameters_ + p] = y_.data()[p * W + l];
-    // A flow that has converged stays where it is: its later times are its limit.
-    if (ending_[l] == Status::converged)
-      for (; saved_[l] < options_.times; ++saved_[l])
-        for (std::int64_t p = 0; p < parameters_; ++p)
-          output_.saved[(b * options_.times + saved_[l]) * parameters_ + p] = y_.data()[p * W + l];
-    output_.t[b] = t_[l];
-    output_.loss[b] = loss_.data()[l];
-    output_.gradient_norm[b] = steepest(gradient_.data())[l];
-    output_.floor[b] = floor_[l];
-    output_.steps[b] = steps_[l];
-    output_.rejected[b] = rejected_[l];
-    output_.gradients[b] = gradients_[l];
-    output_.hessians[b] = hessians_[l];
-    output_.status[b] = static_cast<std::int8_t>(ending_[l]);
-    run_[l] = -1;
-    --live_;
-    queue_.finished.fetch_add(1, std::memory_order_relaxed);
+    runs_.save(l, end, [&](double time, std::int64_t p) {
+      return time == end ? y_new_.data()[p * W + l]
+                         : method_.interpolate(y_.data(), y_new_.data(), p, l, (time - t) / h);
+    });
   }
 
   Evaluator<Layout>& evaluator_;
   const FlowOptions& options_;
-  const FlowOutput& output_;
-  FlowQueue& queue_;
   std::int64_t parameters_, size_, triangle_;
+  LaneRuns<W> runs_;
   Method method_;
   AlignedBuffer y_, y_new_, gradient_, gradient_new_, error_, correction_, hessian_, hessian_new_;
   AlignedBuffer loss_, loss_new_, pattern_, pattern_new_;
   V t_{}, h_{}, atol_{}, grow_{}, floor_{}, loss_noise_{}, cap_{}, extent_{};
-  std::int64_t run_[W], steps_[W]{}, rejected_[W]{}, gradients_[W]{}, hessians_[W]{}, saved_[W]{};
-  Status ending_[W]{};
-  std::int64_t live_ = 0, slots_ = 0, busy_ = 0;
+  std::int64_t slots_ = 0, busy_ = 0;
 };
 
 }  // namespace flowscape

@@ -54,6 +54,11 @@ class NeuronKernel {
   void finish(int order, const double* theta, double* loss, double* gradient) noexcept;
   void write_hessian(HessianRows hessian) noexcept;
   void orient(std::int64_t k, std::int64_t last) noexcept;
+  /// A row of neuron i of panel k: fill(l, tile, put) gives the components of the neurons from l
+  /// on, by put(component, vector), from the pair sums tile(n).
+  template <int K, int D, class Fill>
+  void compose_row(std::int64_t k, std::int64_t i, std::int64_t last, double* row,
+                   Fill&& fill) noexcept;
   /// Row of output o or component j of neuron i of panel k, columns of panels up to `last`; K and
   /// D are the outputs and features, 0 for "any".
   template <int K, int D>
