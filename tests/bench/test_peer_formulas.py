@@ -92,7 +92,7 @@ def test_right_hand_side_and_jacobian_of_the_flows(bench, name):
 def test_a_wrong_end_is_a_disagreement(bench):
     workloads, flows, peer = bench("workloads"), bench("flows"), bench("peerlib.flow_peer")
     work = workloads.w5(batch=20)
-    reference = flows.follow(work)
+    reference = work.follow()
     ends = peer.Ends(reference.theta.copy(), reference.t, reference.success.copy())
     flows.check(work, ends, reference)
     ends.theta[np.flatnonzero(~reference.success)[0]] *= 1.05
