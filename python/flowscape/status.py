@@ -27,8 +27,8 @@ class Status(IntEnum):
 
 _MESSAGES = {
     Status.CONVERGED: "stationary: the gradient is at its round-off floor or at the asked norm",
-    Status.TAIL_EXTRAPOLATED: "the limit was extrapolated from a fitted tail",
-    Status.ESCAPED: "a parameter exceeded the escape radius",
+    Status.TAIL_EXTRAPOLATED: "the limit was extrapolated from a power law in t",
+    Status.ESCAPED: "no finite limit: a parameter passed the escape radius or grows by a law",
     Status.TIME_LIMIT: "reached t_max before it was stationary; raise t_max",
     Status.STEP_LIMIT: "used all max_steps before it was stationary; raise max_steps",
     Status.STEP_TOO_SMALL: "no step is small enough to be accepted; tighten rtol and atol",

@@ -78,7 +78,8 @@ def make_result():
             "nstep": np.ones(runs, np.int64),
             "nrejected": np.zeros(runs, np.int64),
         }
-        for name in ("loss", "gradient_norm", "floor", "t", "displacement", "branch_distance"):
+        names = ("loss", "gradient_norm", "floor", "t", "theta_error", "displacement")
+        for name in (*names, "branch_distance"):
             columns[name] = 10.0 ** rng.uniform(-30, 0, runs)
         columns["generalization_error"] = 10.0 ** rng.uniform(-16, 0, runs)
         for name in ("theta0", "theta", "polished"):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from flowscape import Problem, Samples, Status, TwoLayer, _core, gradient_flow
-from flowscape.flow_method import choose_method, trial_costs
+from flowscape.flow.method import choose_method, trial_costs
 
 NET = TwoLayer(2, 1, activation="tanh", bias=True)
 

@@ -17,7 +17,7 @@ LAYERS = [
     {"errors", "status", "threads"},
     {"problem", "branches"},
     {"objective"},
-    {"flow", "flow_method", "polish"},
+    {"flow", "polish"},
     {"critical"},
     {"classify"},
     {"sweep"},

@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 from flowscape import Kind, Status
-from flowscape.flow import _CORE_METHODS, METHODS
+from flowscape.flow.batch import CORE_METHODS
+from flowscape.flow.integrate import METHODS
 
 OPTIONS = Path(__file__).parents[2] / "cpp/include/flowscape/flow/options.hpp"
 
@@ -19,8 +20,8 @@ def test_status_codes_are_those_of_the_core():
 
 
 def test_method_codes_are_those_of_the_core():
-    assert enumerators("FlowMethod") == _CORE_METHODS
-    assert set(METHODS) == {"auto", *_CORE_METHODS}
+    assert enumerators("FlowMethod") == CORE_METHODS
+    assert set(METHODS) == {"auto", *CORE_METHODS}
 
 
 def test_codes_are_fixed():

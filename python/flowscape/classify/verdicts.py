@@ -15,7 +15,7 @@ from flowscape.classify.perfect import judge_zeros
 from flowscape.classify.structure import known_zeros, on_kink, share_incoming
 from flowscape.classify.zeros import examine_zeros
 from flowscape.errors import OptionError, ShapeError, describe
-from flowscape.flow import Flow
+from flowscape.flow import Flow, Law, Tails
 from flowscape.objective import Problem
 from flowscape.polish import Polished
 from flowscape.status import Kind, Status
@@ -170,7 +170,8 @@ def classify(
         origin = np.abs(theta).max(axis=1) <= _ORIGIN
         kind[away & origin & (negative > 0)] = Kind.SADDLE
     elif prob.l2 == 0.0:
-        kind[(flows.status == Status.ESCAPED) & _is_far(prob, flows.theta)] = Kind.AT_INFINITY
+        grown = (flows.tails.law == Law.ESCAPE) | _is_far(prob, flows.theta)
+        kind[(flows.status == Status.ESCAPED) & grown] = Kind.AT_INFINITY
     evidence["expected_zero"] = expected
     fields = {
         "kind": kind,
@@ -211,6 +212,8 @@ def _batch(single: _Result) -> _Result:
         for field in dataclasses.fields(single)
         if isinstance(value := getattr(single, field.name), np.ndarray | np.generic)
     }
+    if isinstance(single, Flow):
+        rows["tails"] = Tails(*(np.array([value]) for value in vars(single.tails).values()))
     return dataclasses.replace(single, **rows)
 
 
@@ -223,7 +226,7 @@ def _is_limit(points: Polished, flows: Flow | None) -> Bools:
         near = points.displacement <= _SAME_POINT * size
     # A flow stopped by gtol may still be passing a saddle.
     still = (flows.gradient_norm <= flows.floor) | (points.inertia[:, 1] == 0)
-    return near & still & (flows.status == Status.CONVERGED)
+    return near & still & flows.success
 
 
 def _is_far(prob: Problem, theta: Floats) -> Bools:

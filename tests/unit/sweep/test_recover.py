@@ -22,6 +22,7 @@ class Stages:
         return SimpleNamespace(
             theta=-theta0,
             t=theta0[:, 0],
+            theta_error=np.zeros(len(rows)),
             loss=np.abs(theta0[:, 1]),
             gradient_norm=rows * 1.0,
             floor=rows * 0.0,

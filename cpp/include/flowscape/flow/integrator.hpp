@@ -100,9 +100,10 @@ class Integrator {
     // h0 moves y by one per cent of its own size, or of the tolerance where that is larger
     // (Hairer, Norsett and Wanner, section II.4, first guess).
     V size{}, speed{}, extent{};
+    for (std::int64_t p = 0; p < size_; p += W) extent = max(abs(load<V>(y_.data() + p)), extent);
+    const V atol = tolerance(extent);
     for (std::int64_t p = 0; p < size_; p += W) {
-      extent = max(abs(load<V>(y_.data() + p)), extent);
-      const V weight = 1.0 / (atol_ + options_.rtol * abs(load<V>(y_.data() + p)));
+      const V weight = 1.0 / (atol + options_.rtol * abs(load<V>(y_.data() + p)));
       const V y = load<V>(y_.data() + p) * weight, g = load<V>(gradient_.data() + p) * weight;
       size = fma(y, y, size);
       speed = fma(g, g, speed);
@@ -165,9 +166,10 @@ class Integrator {
     }
     constexpr bool checks = Method::corrects;
     V error{}, correction{}, extent{};
+    const V atol = tolerance(extent_);
     for (std::int64_t p = 0; p < size_; p += W) {
       const V y = load<V>(y_.data() + p), y_new = load<V>(y_new_.data() + p);
-      const V weight = 1.0 / (atol_ + options_.rtol * max(abs(y), abs(y_new)));
+      const V weight = 1.0 / (atol + options_.rtol * max(abs(y), abs(y_new)));
       const V e = load<V>(error_.data() + p) * weight;
       error = fma(e, e, error);
       if (checks) {
@@ -208,12 +210,19 @@ class Integrator {
     return end;
   }
 
+  /// The absolute tolerance, never more than the larger of both tolerances times the largest
+  /// parameter: the direction in which a flow leaves the origin decides where it goes.
+  V tolerance(V extent) const noexcept {
+    const V relative = max(atol_, broadcast<V>(options_.rtol)) * extent;
+    return select<V>(extent > 1e-290, min(atol_, relative), atol_);
+  }
+
   /// What a multistep method reads and writes in a step of length h.
   auto trial(V h) noexcept {
     M live;
     for (int l = 0; l < W; ++l) live[l] = runs_.busy(l) ? -1 : 0;
     return typename Method::Trial{
-        live, h, atol_, options_.rtol,
+        live, h, tolerance(extent_), options_.rtol,
         0.1 * (options_.rtol * abs(load<V>(loss_.data())) + loss_noise_),
         max(broadcast<V>(options_.gtol), floor_), floor_,
         y_.data(), y_new_.data(), loss_new_.data(), gradient_new_.data(), error_.data(),

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from flowscape import _core
 from flowscape.errors import (
     OptionError,
     check_choice,
@@ -20,96 +17,21 @@ from flowscape.errors import (
     finite_array,
     float_array,
 )
-from flowscape.flow_method import MethodChoice, choose_method
+from flowscape.flow.batch import CORE_METHODS, Batch
+from flowscape.flow.limits import finish
+from flowscape.flow.method import choose_method
+from flowscape.flow.origin import leave_origin
+from flowscape.flow.result import Flow
 from flowscape.objective import Problem
 from flowscape.status import Status
 from flowscape.threads import MOST_STEPS, checked_progress, thread_count
 
-__all__ = ["METHODS", "Flow", "gradient_flow"]
+__all__ = ["METHODS", "gradient_flow"]
 
-METHODS: tuple[str, ...] = ("auto", "rosenbrock", "rk45", "bdf")
-_CORE_METHODS = {"rosenbrock": 0, "rk45": 1, "bdf": 2}
+METHODS: tuple[str, ...] = ("auto", *CORE_METHODS)
 
 Floats = NDArray[np.float64]
 Progress = Callable[[int], object]
-
-
-@dataclass(frozen=True)
-class Flow:
-    """Ends of a batch of flows; one run per row, no batch axis for a single start.
-
-    Attributes
-    ----------
-    theta : (B, P) ndarray
-        Where the flow ended: its limit if `status` is CONVERGED.
-    t : (B,) ndarray
-        Flow time at the end, in the time of the problem's loss.
-    loss, gradient_norm, floor : (B,) ndarray
-        Loss, infinity norm of the gradient and the bound on its rounding error, at `theta`.
-    status : (B,) ndarray of int8
-        Codes of `Status`.
-    nstep, nrejected, nfev, njev : (B,) ndarray of int
-        Accepted and rejected steps; evaluations of loss and gradient alone, and of both with the
-        Hessian.
-    ts, thetas : (T,) and (B, T, P) ndarray, or None
-        The times asked for with `save_at` and the flow there. After a run has converged its
-        later times hold its limit; after any other end they are NaN.
-    method, kernel : str
-        What was used: the resolved method, or several joined by a plus sign; the kernel of the
-        problem's shape.
-    choice : MethodChoice or None
-        With ``method="auto"``: the method of every run, and the costs that decided.
-    lane_use : float
-        Fraction of vector lanes that held a run, over all steps.
-    rtol, gtol, t_max, escape, max_steps
-        The options; `gtol` None is the round-off floor.
-    seconds : float
-        Wall time.
-    """
-
-    theta: Floats
-    t: Floats
-    loss: Floats
-    gradient_norm: Floats
-    floor: Floats
-    status: NDArray[np.int8]
-    nstep: NDArray[np.int64]
-    nrejected: NDArray[np.int64]
-    nfev: NDArray[np.int64]
-    njev: NDArray[np.int64]
-    ts: Floats | None
-    thetas: Floats | None
-    method: str
-    kernel: str
-    choice: MethodChoice | None
-    lane_use: float
-    rtol: float
-    gtol: float | None
-    t_max: float
-    escape: float
-    max_steps: int
-    seconds: float
-
-    @property
-    def success(self) -> NDArray[np.bool_]:
-        """Whether each run converged."""
-        return np.equal(self.status, Status.CONVERGED)
-
-    @property
-    def message(self) -> NDArray[np.str_]:
-        """What happened to each run, in words; () or (B,) strings."""
-        messages = np.array([status.message for status in Status])
-        return messages[self.status]
-
-    def __repr__(self) -> str:
-        codes = np.atleast_1d(self.status)
-        ends = ", ".join(
-            f"{Status(code).name} {count}"
-            for code, count in sorted(Counter(codes.tolist()).items())
-        )
-        runs = f"{codes.size} run{'s' * (codes.size != 1)}"
-        method = self.method if self.choice is None else f"{self.method} (auto)"
-        return f"Flow({runs}, {method}, {self.seconds:.3g} s: {ends})"
 
 
 def gradient_flow(
@@ -124,14 +46,19 @@ def gradient_flow(
     save_at: ArrayLike | None = None,
     max_steps: int = 100_000,
     escape: float = 1e8,
+    extrapolate: bool = True,
     n_threads: int | None = None,
     progress: Progress | None = None,
 ) -> Flow:
     r"""Follow the gradient flow :math:`\dot\theta = -\nabla L(\theta)` from many starts.
 
     A run ends when its gradient is at the round-off floor (computed from the problem, not
-    guessed) or at most `gtol`, at `t_max`, or for one of the other reasons of `Status`. It is
-    the flow's own end that is returned, never the best point seen.
+    guessed) or at most `gtol`, at `t_max`, or for one of the other reasons of `Status`. What is
+    returned is the flow's own limit, never the best point seen: its end, or the extrapolation of
+    a power law where that is still far away (`Flow.tails`, docs/limits.md).
+
+    A start close to the origin (below 1e-4 rtol) goes through its linear phase exactly, however
+    small it is: 1e-300 is as good as 1e-8.
 
     Parameters
     ----------
@@ -140,8 +67,9 @@ def gradient_flow(
         Starting points.
     rtol, atol : float
         Tolerances of a step: the root mean square of error / (atol + rtol |theta|) stays below
-        1. `atol` may hold one value per run; where a start is tiny it must be tinier, or the
-        direction in which the flow leaves the origin is noise.
+        1. `atol` may hold one value per run. Next to the origin it counts relative to the
+        largest parameter, because the direction in which a flow leaves must not be noise: it is
+        never more than max(rtol, atol) times that.
     method : {"auto", "rosenbrock", "rk45", "bdf"}
         ``rosenbrock``: Rodas4, implicit, with the exact Hessian; five gradients and a Hessian
         a step. ``bdf``: multistep of order 1 to 5, implicit, with the exact Hessian; one or two
@@ -162,6 +90,10 @@ def gradient_flow(
         Accepted and rejected steps of one run.
     escape : float
         A run whose largest parameter reaches this while it grows has escaped.
+    extrapolate : bool
+        Whether runs that end at the round-off floor far from their limit, because they approach
+        it by a power of t, are looked at once more: their tails are fitted and `Flow.theta` is
+        the extrapolated limit. Applies to flows without `t_max` and `gtol`.
     n_threads : int, optional
         Default: every processor this process may use. No result depends on it.
     progress : callable, optional
@@ -203,41 +135,40 @@ def gradient_flow(
     progress = checked_progress(progress)
     begin = time.perf_counter()
     choice = choose_method(prob, starts, rtol, t_max, threads) if method == "auto" else None
-
-    def follow(
-        name: str, part: NDArray[np.int64], ended: int, most: int = max_steps
-    ) -> dict[str, NDArray]:
-        return _core.gradient_flow(
-            prob.core,
-            starts[part],
-            tolerances[part],
-            rtol,
-            0.0 if gtol is None else gtol,
-            t_max,
-            escape,
-            most,
-            _CORE_METHODS[name],
-            np.empty(0) if times is None else times,
-            threads,
-            progress if progress is None or ended == 0 else lambda n: progress(ended + n),
-        )
-
+    batch = Batch(
+        prob=prob,
+        departure=leave_origin(prob, starts, rtol),
+        atol=tolerances,
+        rtol=rtol,
+        gtol=0.0 if gtol is None else gtol,
+        t_max=t_max,
+        escape=escape,
+        max_steps=max_steps,
+        threads=threads,
+        progress=progress,
+    )
+    limits = np.full(len(starts), max_steps)
     if choice is None:
-        out = follow(method, np.arange(len(starts)), 0)
+        methods = np.full(len(starts), method)
+        out = batch.follow(methods, limits, times)
     else:
-        limits = np.minimum(choice.step_limits(), max_steps)
-        out = _by_method(follow, choice.method, limits)
+        limits = np.minimum(choice.step_limits(), limits)
+        out = batch.follow(choice.method, limits, times)
         # What rk45 was to do quickly and did not, an implicit method does from the start.
         again = (out["status"] == Status.STEP_LIMIT) & (limits < max_steps)
         if again.any():
             choice = choice.without_rk45(again)
-            _restart(out, follow, choice.method, np.flatnonzero(again))
+            batch.restart(out, choice.method, np.flatnonzero(again), times)
+        methods = choice.method
+    finish(batch, methods, times, out, extrapolate and gtol is None and np.isinf(t_max))
     seconds = time.perf_counter() - begin
     slots, busy = out.pop("slots"), out.pop("busy")
+    tails = out.pop("tails")
     if single:
         out = {name: None if rows is None else rows[0] for name, rows in out.items()}
     return Flow(
         **out,
+        tails=tails.single() if single else tails,
         ts=times,
         method=method if choice is None else choice.names,
         kernel=prob.kernel,
@@ -250,49 +181,6 @@ def gradient_flow(
         max_steps=max_steps,
         seconds=seconds,
     )
-
-
-def _by_method(
-    follow: Callable[..., dict[str, NDArray]],
-    methods: NDArray[np.str_],
-    limits: NDArray[np.int64],
-) -> dict[str, NDArray]:
-    """Follow the runs of each method and limit together; all rows in the order of the starts."""
-    everything: dict[str, NDArray] = {}
-    ended = 0
-    groups = sorted(set(zip(methods.tolist(), limits.tolist(), strict=True)))
-    for name, most in groups or [("rosenbrock", 1)]:
-        part = np.flatnonzero((methods == name) & (limits == most))
-        for field, rows in follow(name, part, ended, most).items():
-            if np.ndim(rows) == 0:  # a count of lane slots, or None
-                everything[field] = rows if rows is None else everything.get(field, 0) + rows
-            elif len(part) == len(methods):
-                everything[field] = rows
-            else:
-                whole = everything.setdefault(
-                    field, np.empty((len(methods), *rows.shape[1:]), rows.dtype)
-                )
-                whole[part] = rows
-        ended += len(part)
-    return everything
-
-
-def _restart(
-    out: dict[str, NDArray],
-    follow: Callable[..., dict[str, NDArray]],
-    methods: NDArray[np.str_],
-    rows: NDArray[np.int64],
-) -> None:
-    """Follow `rows` again and put the results into `out`; evaluations and lane slots add up."""
-    for name in sorted(set(methods[rows].tolist())):
-        part = rows[methods[rows] == name]
-        for field, values in follow(name, part, len(methods) - len(part)).items():
-            if np.ndim(values) == 0:
-                out[field] = values if values is None else out[field] + values
-            elif field in ("nfev", "njev"):
-                out[field][part] += values
-            else:
-                out[field][part] = values
 
 
 def _starts(prob: Problem, theta0: ArrayLike) -> tuple[Floats, bool]:

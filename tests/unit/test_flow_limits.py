@@ -1,0 +1,146 @@
+"""Limits of flows: extrapolated tails, their error bars, tiny starts."""
+
+import numpy as np
+import pytest
+
+from flowscape import (
+    Kind,
+    Problem,
+    Samples,
+    Status,
+    Teacher,
+    TwoLayer,
+    classify,
+    gradient_flow,
+    polish,
+)
+from flowscape.flow import Law
+
+NET = TwoLayer(2, 1, activation="tanh", bias=True)
+TEACHER = Teacher(TwoLayer(1, 1, activation="tanh", bias=True), [1.0, 1.0, 1.0])
+SAMPLES = Samples.of(TEACHER, np.linspace(-2.0, 2.0, 6))
+PROBLEM = Problem(NET, SAMPLES, loss="half_sum", teacher=TEACHER)
+
+
+@pytest.fixture(scope="module")
+def starts():
+    return 0.1 * np.random.default_rng(0).normal(size=(200, 6))
+
+
+@pytest.fixture(scope="module")
+def flow(starts):
+    return gradient_flow(PROBLEM, starts, rtol=1e-8, atol=1e-11)
+
+
+def test_flows_to_the_degenerate_branch_are_extrapolated(flow):
+    """Both neurons are the target's: w = b = 1, up to the sign, and a_1 + a_2 = 1."""
+    found = flow.status == Status.TAIL_EXTRAPOLATED
+    assert found.sum() > 20
+    np.testing.assert_array_equal(found, flow.tails.law == Law.POWER)
+    assert flow.tails.exponent[found] == pytest.approx(0.5, abs=0.03)
+    sign = np.sign(flow.theta[found][:, [1, 4]])
+    a = sign * flow.theta[found][:, [0, 3]]
+    error = flow.theta_error[found]
+    assert (np.abs(a.sum(axis=1) - 1.0) <= error).all()
+    away = np.abs(np.abs(flow.theta[found][:, [1, 2, 4, 5]]) - 1.0).max(axis=1)
+    assert (away <= error).all()
+    assert np.median(error) < 5e-7
+    # the ends of the integration are much further away
+    ends = np.abs(np.abs(flow.end[found][:, [1, 2, 4, 5]]) - 1.0).max(axis=1)
+    assert np.median(ends) > 1e-5
+
+
+def test_a_tighter_tolerance_agrees_within_the_error_bars(flow, starts):
+    tight = gradient_flow(PROBLEM, starts, rtol=1e-11, atol=1e-14)
+    apart = np.linalg.norm(flow.theta - tight.theta, axis=1)
+    both = flow.success & tight.success
+    assert both.sum() > 190
+    assert (apart[both] <= (flow.theta_error + tight.theta_error)[both]).all()
+
+
+def test_exponential_rate_is_the_smallest_positive_eigenvalue(flow):
+    rows = np.flatnonzero(flow.tails.law == Law.EXPONENTIAL)
+    assert rows.size > 20
+    values = np.linalg.eigvalsh(PROBLEM.hessian(flow.theta[rows]))
+    smallest = np.where(values > 1e-9, values, np.inf).min(axis=1)
+    # a slow mode that the start does not excite may leave the next one
+    rate = flow.tails.rate[rows]
+    assert np.median(np.abs(rate / smallest - 1.0)) < 1e-2
+
+
+def test_verdicts_of_extrapolated_limits(flow):
+    verdicts = classify(PROBLEM, polish(PROBLEM, flow.theta), flow)
+    found = flow.status == Status.TAIL_EXTRAPOLATED
+    assert (verdicts.evidence["displacement"][found] <= flow.theta_error[found]).all()
+    assert (verdicts.kind[found] == Kind.PERFECT).all()
+
+
+def test_later_times_of_an_extrapolated_flow_follow_its_law(flow, starts):
+    row = int(np.flatnonzero(flow.status == Status.TAIL_EXTRAPOLATED)[0])
+    times = flow.t[row] * np.array([0.5, 0.99, 1.01, 4.0, 1e6])
+    again = gradient_flow(PROBLEM, starts[row], rtol=1e-8, atol=1e-11, save_at=times)
+    np.testing.assert_array_equal(again.theta, flow.theta[row])
+    left = np.linalg.norm(again.thetas - again.theta, axis=1)
+    q = float(again.tails.exponent)
+    assert left == pytest.approx(left[0] * (times / times[0]) ** -q, rel=0.05)
+
+
+def test_nothing_is_extrapolated_that_was_stopped(starts):
+    flow = gradient_flow(PROBLEM, starts[:20], t_max=1e3)
+    assert np.isnan(flow.theta_error).all()
+    np.testing.assert_array_equal(flow.end, flow.theta)
+    flow = gradient_flow(PROBLEM, starts[:20], gtol=1e-6)
+    assert np.isnan(flow.theta_error).all()
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-120, 1e-20, 1e-11])
+def test_tiny_starts_have_the_limit_of_small_ones(scale):
+    """alpha -> 0 (Single Neuron, Theorem 2): alpha = 1e-8 is within O(alpha) of it."""
+    unit = np.random.default_rng(2).normal(size=(12, 6))
+    small = gradient_flow(PROBLEM, 1e-8 * unit, rtol=1e-9, atol=1e-12)
+    tiny = gradient_flow(PROBLEM, scale * unit, rtol=1e-9, atol=1e-12)
+    both = (small.theta_error < 1e-4) & (tiny.theta_error < 1e-4)
+    assert both.sum() >= 9
+    assert np.abs(small.theta - tiny.theta)[both].max() < 1e-4
+    rate = -np.linalg.eigvalsh(PROBLEM.hessian(np.zeros(6)))[0]
+    delay = np.log(1e-8 / scale) / rate
+    # exponential ends: the same way, later
+    times = np.array([5.0, 50.0])
+    early = gradient_flow(PROBLEM, 1e-8 * unit[0], rtol=1e-9, t_max=80.0, save_at=times + 10)
+    late = gradient_flow(
+        PROBLEM, scale * unit[0], rtol=1e-9, t_max=80.0 + delay, save_at=times + 10 + delay
+    )
+    np.testing.assert_allclose(late.thetas, early.thetas, rtol=1e-5, atol=1e-9)
+    assert late.t == pytest.approx(early.t + delay)
+
+
+def test_the_linear_phase_is_the_linear_flow():
+    start = 1e-200 * np.random.default_rng(4).normal(size=6)
+    values, vectors = np.linalg.eigh(-PROBLEM.hessian(np.zeros(6)))
+    times = np.array([0.0, 3.0, 20.0, 60.0])
+    flow = gradient_flow(PROBLEM, start, t_max=60.0, save_at=times)
+    for t, theta in zip(times, flow.thetas, strict=True):
+        exact = vectors @ (np.exp(values * t) * (vectors.T @ (start * 1e200)))
+        np.testing.assert_allclose(
+            theta * 1e200, exact, rtol=1e-11, atol=1e-11 * np.abs(exact).max()
+        )
+    assert flow.status == Status.TIME_LIMIT
+    assert flow.t == 60.0
+
+
+def test_the_phase_is_left_out_where_the_origin_is_not_critical():
+    net = TwoLayer(2, 1, activation="sigmoid", bias=True)
+    prob = Problem(net, Samples(SAMPLES.x, SAMPLES.y))
+    small = gradient_flow(prob, np.full(6, 1e-30), t_max=1.0, rtol=1e-9)
+    zero = gradient_flow(prob, np.full(6, 1e-16), t_max=1.0, rtol=1e-9)
+    np.testing.assert_allclose(small.theta, zero.theta, atol=1e-7)
+
+
+def test_the_direction_out_of_the_origin_does_not_depend_on_atol():
+    """The absolute tolerance gives way where theta is small."""
+    unit = np.random.default_rng(7).normal(size=6)
+    tight = gradient_flow(PROBLEM, 1e-8 * unit, rtol=1e-7, atol=1e-16, t_max=2.5)
+    loose = gradient_flow(PROBLEM, 1e-8 * unit, rtol=1e-7, atol=1e-7, t_max=2.5)
+    size = np.linalg.norm(tight.theta)
+    assert 1e-6 < size < 0.1
+    assert np.linalg.norm(tight.theta - loose.theta) < 1e-4 * size
