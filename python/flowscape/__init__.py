@@ -24,6 +24,7 @@ if _TYPE_CHECKING:
         StoreError,
     )
     from flowscape.flow import Flow, gradient_flow
+    from flowscape.limits import Imbalance, LimitFlow, initial_imbalance, limit_flow
     from flowscape.objective import Noise, Problem
     from flowscape.polish import Polished, polish
     from flowscape.problem import Activation, Samples, Teacher, Term, TwoLayer, activation
@@ -41,8 +42,10 @@ __all__ = [
     "Branches",
     "Flow",
     "FlowscapeError",
+    "Imbalance",
     "InternalError",
     "Kind",
+    "LimitFlow",
     "Noise",
     "OptionError",
     "Polished",
@@ -63,6 +66,8 @@ __all__ = [
     "classify",
     "count_branches",
     "gradient_flow",
+    "initial_imbalance",
+    "limit_flow",
     "load",
     "matching",
     "polish",
@@ -81,6 +86,7 @@ _HOMES = {
         "StoreError",
     ),
     "flow": ("Flow", "gradient_flow"),
+    "limits": ("Imbalance", "LimitFlow", "initial_imbalance", "limit_flow"),
     "objective": ("Noise", "Problem"),
     "polish": ("Polished", "polish"),
     "problem": ("Activation", "Samples", "Teacher", "Term", "TwoLayer", "activation"),

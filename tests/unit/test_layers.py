@@ -17,7 +17,7 @@ LAYERS = [
     {"errors", "status", "threads"},
     {"problem", "branches"},
     {"objective"},
-    {"flow", "polish"},
+    {"flow", "limits", "polish"},
     {"critical"},
     {"classify"},
     {"sweep"},

@@ -20,6 +20,7 @@ from flowscape.errors import (
 )
 from flowscape.problem.functions import NAMES, Jet
 from flowscape.problem.hashing import content_hash
+from flowscape.problem.series import taylor_coefficients
 from flowscape.problem.term import CoreTerm, Term, TermSpec
 
 __all__ = ["Activation", "ActivationSpec", "activation"]
@@ -129,6 +130,30 @@ class Activation:
         jets = [term.jet(z) for term in self.terms]
         f, f1, f2 = (_sum(column) for column in zip(*jets, strict=True))
         return f, f1, f2
+
+    def taylor(self, order: int, at: float = 0.0) -> NDArray[np.float64]:
+        """Return the Taylor coefficients sigma^(k)(at) / k!, k = 0 ... `order`.
+
+        Parameters
+        ----------
+        order : int
+            Highest power, 0 to 100.
+        at : float
+            Where to expand.
+
+        Returns
+        -------
+        (order + 1,) ndarray
+            Accurate to a few units in the last place of the largest coefficient of each
+            order that occurs in the disc of convergence (``tests/reference/test_series.py``).
+
+        Raises
+        ------
+        ProblemError
+            At a kink of relu or leaky_relu.
+        """
+        order = check_count("order", order, "ask for 0 to 100", minimum=0, maximum=100)
+        return taylor_coefficients(self.terms, order, check_real("at", at))
 
     def scale(self, z: float) -> float:
         """Return the size of the terms at z, against which round-off is measured.

@@ -79,7 +79,8 @@ class RecoverResult:
         Columns over the runs, in the order size, sample set, scale, seed (the last one fastest):
         size, sample_set (index), scale, seed, status, kind, branch, index, certified, loss,
         gradient_norm, floor, t, theta_error, nstep, nrejected, displacement,
-        generalization_error, branch_distance, and the (runs, P) arrays theta0, theta (limit of the flow), polished.
+        generalization_error, branch_distance, and the (runs, P) arrays theta0, theta (limit of
+        the flow), polished.
     manifest : Mapping
         Version, commit, instruction set, threads, seed, problem hashes, options, seconds.
     """
