@@ -27,7 +27,7 @@ class Flow:
         The flow's limit if `status` is CONVERGED or TAIL_EXTRAPOLATED, else where it ended.
     theta_error : (B,) ndarray
         Error bar of `theta` as the flow's limit, a Euclidean distance: what was left of the way,
-        plus ``10 rtol |theta|`` for the integration. Infinity for a run without a finite limit,
+        plus ``30 rtol |theta|`` for the integration. Infinity for a run without a finite limit,
         NaN for one that was stopped before its limit.
     end : (B, P) ndarray
         Where the integration stopped. `theta` differs from it where the limit was extrapolated.
