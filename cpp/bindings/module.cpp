@@ -7,6 +7,7 @@ namespace flowscape::bindings {
 void bind_activation(pybind11::module_&);
 void bind_objective(pybind11::module_&);
 void bind_flow(pybind11::module_&);
+void bind_descent(pybind11::module_&);
 void bind_polish(pybind11::module_&);
 void bind_random(pybind11::module_&);
 }  // namespace flowscape::bindings
@@ -16,6 +17,7 @@ PYBIND11_MODULE(FLOWSCAPE_MODULE, module) {
   bind_activation(module);
   bind_objective(module);
   bind_flow(module);
+  bind_descent(module);
   bind_polish(module);
   bind_random(module);
   module.attr("level") = FLOWSCAPE_LEVEL;

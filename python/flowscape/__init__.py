@@ -15,12 +15,14 @@ from typing import Any as _Any
 if _TYPE_CHECKING:
     from flowscape.branches import Branch, Branches, branches, count_branches, matching
     from flowscape.classify import Verdicts, classify
+    from flowscape.descent import Descent, gradient_descent, linear_phase_steps
     from flowscape.errors import (
         FlowscapeError,
         InternalError,
         OptionError,
         ProblemError,
         ShapeError,
+        StabilityWarning,
         StoreError,
     )
     from flowscape.flow import Flow, gradient_flow
@@ -40,6 +42,7 @@ __all__ = [
     "Activation",
     "Branch",
     "Branches",
+    "Descent",
     "Flow",
     "FlowscapeError",
     "Imbalance",
@@ -54,6 +57,7 @@ __all__ = [
     "RecoverResult",
     "Samples",
     "ShapeError",
+    "StabilityWarning",
     "Status",
     "StoreError",
     "Study",
@@ -65,9 +69,11 @@ __all__ = [
     "branches",
     "classify",
     "count_branches",
+    "gradient_descent",
     "gradient_flow",
     "initial_imbalance",
     "limit_flow",
+    "linear_phase_steps",
     "load",
     "matching",
     "polish",
@@ -77,12 +83,14 @@ __all__ = [
 _HOMES = {
     "branches": ("Branch", "Branches", "branches", "count_branches", "matching"),
     "classify": ("Verdicts", "classify"),
+    "descent": ("Descent", "gradient_descent", "linear_phase_steps"),
     "errors": (
         "FlowscapeError",
         "InternalError",
         "OptionError",
         "ProblemError",
         "ShapeError",
+        "StabilityWarning",
         "StoreError",
     ),
     "flow": ("Flow", "gradient_flow"),

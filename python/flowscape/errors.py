@@ -23,6 +23,7 @@ __all__ = [
     "OptionError",
     "ProblemError",
     "ShapeError",
+    "StabilityWarning",
     "StoreError",
     "check_choice",
     "check_count",
@@ -51,6 +52,10 @@ class OptionError(FlowscapeError, ValueError):
 
 class ProblemError(FlowscapeError, ValueError):
     """A problem (network, data, loss, study) contradicts itself or holds bad numbers."""
+
+
+class StabilityWarning(RuntimeWarning):
+    """Discrete steps diverged, or are longer than the end point allows."""
 
 
 class StoreError(FlowscapeError, RuntimeError):

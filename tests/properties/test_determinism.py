@@ -1,9 +1,11 @@
 """The bits of a network depend on its own numbers: not on batch, place, threads or order asked."""
 
+import warnings
+
 import numpy as np
 import pytest
 
-from flowscape import TwoLayer, gradient_flow, polish
+from flowscape import StabilityWarning, TwoLayer, gradient_descent, gradient_flow, polish
 from flowscape.testing import on_kernel, random_problem, random_theta
 
 THREADS = (1, 2, 3, 7)
@@ -42,6 +44,10 @@ LANES = {
 FLOW_FIELDS = (
     "theta", "t", "loss", "gradient_norm", "floor", "status",
     "nstep", "nrejected", "nfev", "njev", "thetas",
+)  # fmt: skip
+DESCENT_FIELDS = (
+    "theta", "step", "loss", "gradient_norm", "lambda_max", "stability_limit", "status",
+    "thetas", "losses",
 )  # fmt: skip
 POLISH_FIELDS = (
     "theta", "loss", "zero_loss", "gradient_norm", "floor", "eigenvalues", "zero_bound",
@@ -132,6 +138,17 @@ def flows(method, save_at=(0.0, 0.5, 20.0), **options):
     )
 
 
+def descents(**options):
+    chosen = {"learning_rate": 0.01, "steps": 150, "save_at": [0, 3, 150], "gtol": 0.02, **options}
+
+    def compute(prob, rows, n, part):
+        with pytest.warns(StabilityWarning) if len(rows) == 37 else warnings.catch_warnings():
+            warnings.simplefilter("always" if len(rows) == 37 else "ignore", StabilityWarning)
+            return gradient_descent(prob, rows, streams=np.arange(37)[part], n_threads=n, **chosen)
+
+    return compute
+
+
 def polishes(prob, rows, n, _):
     return polish(prob, rows, n_threads=n)
 
@@ -146,6 +163,14 @@ RUNS = {
     "bdf, own atol": (flows("bdf", atol=ATOL), FLOW_FIELDS),
     "bdf to the limit": (flows("bdf", t_max=np.inf, save_at=[1.0]), FLOW_FIELDS),
     "bdf to gtol": (flows("bdf", t_max=np.inf, gtol=1e-4), FLOW_FIELDS),
+    "gradient descent": (descents(), DESCENT_FIELDS),
+    "nesterov": (descents(algorithm="nesterov", steps=60, save_at=[60]), DESCENT_FIELDS),
+    "adam": (descents(algorithm="adam", steps=60, save_at=[60]), DESCENT_FIELDS),
+    "shuffled batches": (descents(batch_size=5, steps=60, save_at=[60]), DESCENT_FIELDS),
+    "iid batches": (
+        descents(batch_size=2, sampling="iid", steps=60, save_at=[60]),
+        DESCENT_FIELDS,
+    ),
     "polish": (polishes, POLISH_FIELDS),
 }
 

@@ -17,7 +17,7 @@ LAYERS = [
     {"errors", "status", "threads"},
     {"problem", "branches"},
     {"objective"},
-    {"flow", "limits", "polish"},
+    {"flow", "limits", "descent", "polish"},
     {"critical"},
     {"classify"},
     {"sweep"},
@@ -30,7 +30,7 @@ CPP_LAYERS = [
     {"simd", "parallel", "random", "linalg"},
     {"activation"},
     {"objective"},
-    {"flow", "polish"},
+    {"flow", "descent", "polish"},
     {"bindings"},
 ]
 

@@ -58,6 +58,9 @@ CALLS = {
     "rosenbrock": "[fs.gradient_flow(prob, theta, n_threads={n}) for _ in range(10**6)]",
     "with progress": "fs.gradient_flow(prob, theta, method='rk45', t_max=1e9, max_steps=10**9,"
     " progress=lambda done: None, n_threads={n})",
+    "descent": "fs.gradient_descent(prob, theta, learning_rate=0.01, steps=10**9, n_threads={n})",
+    "batches": "fs.gradient_descent(prob, theta, learning_rate=0.01, steps=10**9, batch_size=2,"
+    " stop_loss=0.0, n_threads={n})",
     "polish": "[fs.polish(prob, theta, n_threads={n}) for _ in range(10**6)]",
     "one call": "fs.Problem(fs.TwoLayer(20, 1), fs.Samples(np.linspace(-2, 2, 20_000),"
     " np.ones(20_000))).gradient(np.ones((40_000, 60)), n_threads={n})",

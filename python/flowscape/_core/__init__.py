@@ -70,6 +70,7 @@ Activation = _module.Activation
 Objective = _module.Objective
 activation_values = _module.activation_values
 choose_kernel = _module.choose_kernel
+gradient_descent = _module.gradient_descent
 gradient_flow = _module.gradient_flow
 march_bdf = _module.march_bdf
 operation_counts = _module.operation_counts

@@ -28,6 +28,7 @@ class Purpose(enum.IntEnum):
     INITIALISATION = 0
     SAMPLES = 1
     PERTURBATION = 2
+    BATCHES = 3
 
 
 def stream_key(rng: Seed, purpose: Purpose) -> tuple[int, int]:

@@ -22,6 +22,7 @@ def test_numbers_of_purposes_are_fixed():
         ("INITIALISATION", 0),
         ("SAMPLES", 1),
         ("PERTURBATION", 2),
+        ("BATCHES", 3),
     ]
 
 
