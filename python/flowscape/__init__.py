@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
 if _TYPE_CHECKING:
-    from flowscape.branches import Branch, Branches, branches, count_branches, matching
+    from flowscape.branches import (
+        Branch,
+        Branches,
+        branches,
+        connected_components,
+        count_branches,
+        intersection_poset,
+        matching,
+    )
     from flowscape.classify import Verdicts, classify
     from flowscape.descent import Descent, gradient_descent, linear_phase_steps
     from flowscape.errors import (
@@ -68,10 +76,12 @@ __all__ = [
     "activation",
     "branches",
     "classify",
+    "connected_components",
     "count_branches",
     "gradient_descent",
     "gradient_flow",
     "initial_imbalance",
+    "intersection_poset",
     "limit_flow",
     "linear_phase_steps",
     "load",
@@ -81,7 +91,15 @@ __all__ = [
 ]
 
 _HOMES = {
-    "branches": ("Branch", "Branches", "branches", "count_branches", "matching"),
+    "branches": (
+        "Branch",
+        "Branches",
+        "branches",
+        "connected_components",
+        "count_branches",
+        "intersection_poset",
+        "matching",
+    ),
     "classify": ("Verdicts", "classify"),
     "descent": ("Descent", "gradient_descent", "linear_phase_steps"),
     "errors": (

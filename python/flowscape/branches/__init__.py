@@ -2,17 +2,29 @@
 
 from flowscape.branches.branch import Branch
 from flowscape.branches.family import Branches, Orbit, branches
+from flowscape.branches.intersection import AffineSubspace
 from flowscape.branches.locate import Location
 from flowscape.branches.matching import Matching, matching
 from flowscape.branches.partitions import count_branches
+from flowscape.branches.poset import (
+    Flat,
+    IntersectionPoset,
+    connected_components,
+    intersection_poset,
+)
 
 __all__ = [
+    "AffineSubspace",
     "Branch",
     "Branches",
+    "Flat",
+    "IntersectionPoset",
     "Location",
     "Matching",
     "Orbit",
     "branches",
+    "connected_components",
     "count_branches",
+    "intersection_poset",
     "matching",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import factorial, prod
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from flowscape.branches.constant_group import ConstantGroup, Point
 from flowscape.branches.equations import linear_equations
 from flowscape.branches.groups import project_free, project_labelled, squared_norm
+from flowscape.branches.intersection import AffineSubspace, intersect
 from flowscape.branches.partitions import Blocks
 from flowscape.branches.reduce import CONSTANT, FREE, SILENT, Reduced
 from flowscape.branches.setting import Setting
@@ -19,7 +21,7 @@ from flowscape.errors import ProblemError, check_positive, float_array
 
 Floats = NDArray[np.float64]
 
-_RANK_LOW, _RANK_HIGH = 1e-11, 1e-7
+_SINGULAR = 1e-7
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +92,26 @@ class Branch:
         and may not be necessary, as every sample gives several equations.
         """
         return self.codim
+
+    @property
+    def multiplicity(self) -> int:
+        """Number of pairs (partition into consecutive blocks, permutation) that give this set.
+
+        (r - m0)! times the product of the factorials of the block sizes: the paper's Q_{P,pi}
+        names the same set that often (Local Recovery, Definition 3.3).
+
+        Raises
+        ------
+        ProblemError
+            If the branch has signs or a constant group, which the paper does not know.
+        """
+        if self.setting.signed or self.blocks[0]:
+            raise ProblemError(
+                f"the branch {self.name} is outside Local Recovery, Definition 3.3, so it has no "
+                "multiplicity; take a branch of a generic activation without constant group"
+            )
+        sizes = (*self.shape.labelled, *self.shape.free)
+        return factorial(len(self.shape.free)) * prod(map(factorial, sizes))
 
     @property
     def groups(self) -> tuple[tuple[int, ...], ...]:
@@ -204,7 +226,7 @@ class Branch:
         if jacobian.shape[0] == 0:
             return np.eye(self.setting.n_params)
         _, values, right = np.linalg.svd(jacobian)
-        if values[-1] <= _RANK_HIGH * values[0]:
+        if values[-1] <= _SINGULAR * values[0]:
             msg = (
                 f"theta is a singular point of the branch {self.name}: its equations have "
                 f"singular value {values[-1]:.1e}; take a generic point, such as sample(rng)"
@@ -225,43 +247,40 @@ class Branch:
         theta: Floats = s.join(outgoing, incoming, point.constant)[0]
         return theta
 
-    def intersection(self, other: Branch) -> int | None:
-        """Return the dimension of the intersection of two affine closures, None if empty.
+    def intersection(self, *others: Branch) -> AffineSubspace | None:
+        """Return what this closure shares with others, None if that is empty.
+
+        Parameters
+        ----------
+        *others : Branch
+            One or more affine branches of the same family.
+
+        Returns
+        -------
+        AffineSubspace or None
+            Emptiness and dimension are exact: they come from the groups (`intersect`).
 
         Raises
         ------
         ProblemError
-            If a branch is not affine, the other one belongs to another family, or the rank
-            of the joint equations is not clear.
+            If a branch is not affine or belongs to another family.
 
         Notes
         -----
-        Both sets of equations are stacked. Their entries are 0, +-1 and sigma(0), so the
-        singular values are either round-off or far from it; that gap is checked. Against the
-        closed form of ``docs/theory.md`` in ``test_branch.py``.
+        Local Recovery, Lemma 3.5, which is wrong as printed; see ``docs/theory.md``. Against
+        elimination over the rationals in ``test_intersection.py``.
         """
-        if other.setting != self.setting or other.target is not self.target:
-            raise ProblemError("other belongs to another family; take both from one `branches`")
-        if not (self.is_affine and other.is_affine):
-            raise ProblemError(
-                f"intersection of {self.name} and {other.name} needs two affine branches; "
-                "at least one of them is curved"
-            )
-        (one, right_one), (two, right_two) = self.linear_equations(), other.linear_equations()
-        matrix = np.concatenate([one, two])
-        right = np.concatenate([right_one, right_two])
-        if len(matrix) == 0:
-            return self.setting.n_params
-        left, values, _ = np.linalg.svd(matrix)
-        relative = values / values[0]
-        if np.any((relative > _RANK_LOW) & (relative < _RANK_HIGH)):
-            raise ProblemError(
-                f"the rank of the joint equations of {self.name} and {other.name} is not clear"
-            )
-        rank = int((relative >= _RANK_HIGH).sum())
-        defect = np.abs(left[:, rank:].T @ right).max(initial=0.0)
-        scale = max(1.0, float(np.abs(right).max(initial=0.0)))
-        return None if defect > 1e-9 * scale else self.setting.n_params - rank
+        if not others:
+            raise ProblemError("others=() must name a branch; give one or more to intersect with")
+        for other in others:
+            if other.setting != self.setting or other.target is not self.target:
+                raise ProblemError("other belongs to another family; take both from one `branches`")
+            if not (self.is_affine and other.is_affine):
+                raise ProblemError(
+                    f"intersection of {self.name} and {other.name} needs two affine branches; "
+                    "at least one of them is curved"
+                )
+        return intersect([self, *others])
 
     def linear_equations(self) -> tuple[Floats, Floats]:
         """Return the linear equations (matrix, right side); independent rows.

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, chain, product
 from typing import overload
 
 from numpy.typing import ArrayLike
@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from flowscape.branches.branch import Branch
 from flowscape.branches.groups import sign_choices
 from flowscape.branches.locate import Family, Location, locate
+from flowscape.branches.partitions import Blocks
 from flowscape.branches.reduce import Reduced
 from flowscape.branches.relations import setting_of
 from flowscape.branches.setting import Setting
@@ -131,8 +132,31 @@ class Branches(Sequence[Branch]):
 
     def __iter__(self) -> Iterator[Branch]:
         for orbit, shape in enumerate(self.shapes):
-            for rank in range(shape.n_sets(self.setting.signed)):
-                yield self._branch(orbit, rank)
+            index = self.ends[orbit - 1] if orbit else 0
+            for blocks in shape.all_blocks():
+                for signs in self._sign_rows(shape, blocks):
+                    for variant in shape.constant.variants:
+                        yield Branch(
+                            self.setting, self.target, shape, blocks, signs, variant, orbit, index
+                        )
+                        index += 1
+
+    def _sign_rows(self, shape: Shape, blocks: Blocks) -> Iterator[tuple[int, ...]]:
+        """Yield the signs of the sets of one partition, in the order of their ranks."""
+        width = self.setting.width
+        if not self.setting.signed:
+            yield (1,) * width
+            return
+        tables = [
+            sign_choices(len(block), True, place >= len(shape.labelled)).astype(int).tolist()
+            for place, block in enumerate(blocks[1:])
+        ]
+        places = [k for block in blocks[1:] for k in block]
+        for rows in product(*reversed(tables)):
+            signs = [1] * width
+            for k, sign in zip(places, chain(*reversed(rows)), strict=True):
+                signs[k] = sign
+            yield tuple(signs)
 
     @overload
     def __getitem__(self, index: int) -> Branch: ...

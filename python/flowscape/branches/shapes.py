@@ -17,6 +17,7 @@ from flowscape.branches.partitions import (
     count_blocks,
     count_labelled,
     integer_partitions,
+    iterate_blocks,
     rank_blocks,
     unrank_blocks,
 )
@@ -101,6 +102,10 @@ class Shape:
     def blocks(self, rank: int) -> Blocks:
         """Return the groups of a partition: the constant one, labelled ones, free ones."""
         return unrank_blocks(self.width, self._fixed, self.free, rank)
+
+    def all_blocks(self) -> Iterator[Blocks]:
+        """Yield the groups of all partitions, in the order of their ranks."""
+        return iterate_blocks(self.width, self._fixed, self.free)
 
     def rank(self, blocks: Blocks) -> int:
         """Return the number of a partition; inverse of `blocks`."""

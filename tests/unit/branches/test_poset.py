@@ -1,0 +1,80 @@
+"""The poset of intersections and connectedness."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from math import factorial
+
+import numpy as np
+import pytest
+
+from flowscape.branches import branches, connected_components, intersection_poset
+from flowscape.errors import ProblemError
+from flowscape.problem import Teacher, TwoLayer
+
+
+def family(m, m0, d=1, activation="exp", bias=False):
+    small = TwoLayer(m0, d, activation, bias)
+    theta = np.random.default_rng(3).uniform(0.5, 2.0, small.n_params)
+    return branches(TwoLayer(m, d, activation, bias), Teacher(small, theta))
+
+
+def test_two_neurons_and_one_target_neuron():
+    """Q1 is a line; it meets the two planes in one point each (the paper's Fig. 2)."""
+    poset = intersection_poset(family(2, 1, d=2))
+    assert [flat.dim for flat in poset.flats] == [2, 2, 1, 0, 0]
+    points = [i for i, flat in enumerate(poset.flats) if flat.dim == 0]
+    line = next(i for i, flat in enumerate(poset.flats) if flat.dim == 1)
+    planes = [i for i, flat in enumerate(poset.flats) if flat.dim == 2]
+    assert sorted(poset.below(line)) == points
+    assert sorted(len(poset.below(p)) for p in planes) == [1, 1]
+
+
+@pytest.mark.parametrize(("m", "m0", "activation"), [(3, 1, "exp"), (3, 2, "exp"), (2, 1, "tanh")])
+def test_flats_are_all_intersections_and_covers_generate_the_order(m, m0, activation):
+    f = family(m, m0, activation=activation)
+    poset = intersection_poset(f)
+    sets = [set(flat.members) for flat in poset.flats]
+    assert len({flat.members for flat in poset.flats}) == len(sets)
+    for i, j in combinations(range(f.count()), 2):
+        shared = f[i].intersection(f[j])
+        through = [k for k, members in enumerate(sets) if {i, j} <= members]
+        assert (shared is None) == (not through)
+        if shared is not None:
+            top = min(through, key=lambda k: len(sets[k]))
+            assert poset.flats[top].dim == shared.dim
+            assert all(sets[top] <= sets[k] for k in through)
+    for i, j in combinations(range(len(sets)), 2):  # the intersection of two flats is one
+        union = sets[i] | sets[j]
+        chosen = [f[k] for k in union]
+        shared = chosen[0].intersection(*chosen)
+        assert (shared is not None) == any(union <= members for members in sets)
+    # transitive closure of the covers = inclusion
+    above = {i: {i} for i in range(len(sets))}
+    for _ in sets:
+        for low, high in poset.covers:
+            above[low] |= above[high]
+    for i, one in enumerate(sets):
+        assert above[i] == {j for j, other in enumerate(sets) if other <= one}
+    for low, high in poset.covers:
+        assert poset.flats[low].dim < poset.flats[high].dim
+
+
+@pytest.mark.parametrize("m0", [1, 2, 3])
+def test_perfect_networks_are_connected_exactly_if_there_is_a_neuron_to_spare(m0):
+    assert len(connected_components(family(m0, m0))) == factorial(m0)
+    assert len(connected_components(family(m0 + 1, m0))) == 1
+    assert len(connected_components(family(m0, m0, activation="tanh"))) == factorial(m0) * 2**m0
+
+
+def test_curved_closures_are_part_of_the_chain():
+    f = family(2, 1, activation="tanh", bias=True)
+    assert len(connected_components(f)) == 1
+    f = family(3, 1, activation="tanh", bias=True)
+    assert f.count() == 68
+    assert any(not b.is_affine for b in f)
+    assert len(connected_components(f)) == 1
+    with pytest.raises(ProblemError, match="curved"):
+        intersection_poset(f)
+    with pytest.raises(ProblemError, match="at most 400"):
+        connected_components(family(6, 1))
