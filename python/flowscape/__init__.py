@@ -36,6 +36,7 @@ if _TYPE_CHECKING:
     from flowscape.flow import Flow, gradient_flow
     from flowscape.limits import Imbalance, LimitFlow, initial_imbalance, limit_flow
     from flowscape.objective import Noise, Problem
+    from flowscape.papers import Check, check
     from flowscape.polish import Polished, polish
     from flowscape.problem import Activation, Samples, Teacher, Term, TwoLayer, activation
     from flowscape.status import Kind, Status
@@ -50,6 +51,7 @@ __all__ = [
     "Activation",
     "Branch",
     "Branches",
+    "Check",
     "Descent",
     "Flow",
     "FlowscapeError",
@@ -75,6 +77,7 @@ __all__ = [
     "Verdicts",
     "activation",
     "branches",
+    "check",
     "classify",
     "connected_components",
     "count_branches",
@@ -114,6 +117,7 @@ _HOMES = {
     "flow": ("Flow", "gradient_flow"),
     "limits": ("Imbalance", "LimitFlow", "initial_imbalance", "limit_flow"),
     "objective": ("Noise", "Problem"),
+    "papers": ("Check", "check"),
     "polish": ("Polished", "polish"),
     "problem": ("Activation", "Samples", "Teacher", "Term", "TwoLayer", "activation"),
     "status": ("Kind", "Status"),

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from flowscape.cli import branches, classify, info, recover, report
+from flowscape.cli import branches, check, classify, info, paper, recover, report
 from flowscape.errors import OptionError, ProblemError, ShapeError, StoreError
 
 _COMMANDS = {
@@ -16,6 +16,8 @@ _COMMANDS = {
     "branches": branches,
     "classify": classify,
     "report": report,
+    "paper": paper,
+    "check": check,
     "info": info,
 }
 _MISUSE = 2

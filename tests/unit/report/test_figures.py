@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from flowscape.report import draw, figures, fractions, geometry, waterfall, write_report
+from flowscape.report import draw, figures, fractions, geometry, pair_space, waterfall, write_report
 from flowscape.sweep import Study, load
 from flowscape.sweep.store import new_folder, write_result
 
@@ -62,7 +62,7 @@ def test_the_silent_line_stands_at_the_zero_of_the_activation(content, write_stu
     ],
 )
 def test_the_half_plane_is_cut_exactly(corners, area):
-    kept = geometry._half_plane(corners, (1.0, 1.0))
+    kept = pair_space._half_plane(corners, (1.0, 1.0))
     shoelace = sum(
         a[0] * b[1] - b[0] * a[1] for a, b in zip(kept, kept[1:] + kept[:1], strict=True)
     )
