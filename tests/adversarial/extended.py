@@ -1,4 +1,4 @@
-"""Gradient flows of two-layer tanh networks in 80-bit arithmetic: slow, and independent of the core.
+"""Gradient flows of two-layer tanh networks in 80-bit arithmetic: independent of the core, slow.
 
 Loss half_sum, one output, hidden biases: theta = (a_1, w_1.., b_1, a_2, ...). Everything is batched
 over runs (axis 0); runs may have different samples of one number.
@@ -81,8 +81,9 @@ def follow(theta0, x, y, t_end, tolerance=1e-11, first=1e-3):
     """Follow all runs to t_end; local error per step by step doubling, relative to |theta|_inf."""
     theta, t = theta0.astype(LONG), np.zeros(len(theta0), dtype=LONG)
     h = np.full(len(theta0), LONG(first))
-    x, y = np.broadcast_to(x, (len(theta0), *x.shape[-2:])), np.broadcast_to(
-        y, (len(theta0), y.shape[-1])
+    x, y = (
+        np.broadcast_to(x, (len(theta0), *x.shape[-2:])),
+        np.broadcast_to(y, (len(theta0), y.shape[-1])),
     )
     x, y = x.astype(LONG), y.astype(LONG)
     live = np.arange(len(theta0))

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from flowscape.branches.branch import Branch
 from flowscape.branches.groups import sign_choices
 from flowscape.branches.locate import Family, Location, locate
+from flowscape.branches.meeting import member
 from flowscape.branches.partitions import Blocks
 from flowscape.branches.reduce import Reduced
 from flowscape.branches.relations import setting_of
@@ -220,25 +221,15 @@ class Branches(Sequence[Branch]):
         return locate(family, theta, tol, margin=margin)
 
     def _branch(self, orbit: int, rank: int) -> Branch:
-        shape, s = self.shapes[orbit], self.setting
         start = self.ends[orbit - 1] if orbit else 0
-        rest, variant = divmod(rank, len(shape.constant.variants))
-        partition, bits = divmod(rest, 2**shape.sign_bits) if s.signed else (rest, 0)
-        blocks = shape.blocks(partition)
-        signs = [1] * s.width
-        if s.signed:
-            for place, block in enumerate(blocks[1:]):
-                table = sign_choices(len(block), True, place >= len(shape.labelled))
-                bits, row = divmod(bits, len(table))
-                for k, sign in zip(block, table[row], strict=True):
-                    signs[k] = int(sign)
+        shape, blocks, signs, variant = member(self.shapes[orbit], self.setting.signed, rank)
         return Branch(
-            setting=s,
+            setting=self.setting,
             target=self.target,
             shape=shape,
             blocks=blocks,
-            signs=tuple(signs),
-            variant=shape.constant.variants[variant],
+            signs=signs,
+            variant=variant,
             orbit=orbit,
             index=start + rank,
         )

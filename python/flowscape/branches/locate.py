@@ -17,6 +17,7 @@ from flowscape.branches.groups import (
     sign_choices,
     squared_norm,
 )
+from flowscape.branches.meeting import corner, member
 from flowscape.branches.reduce import Reduced
 from flowscape.branches.setting import Setting
 from flowscape.branches.shapes import Shape
@@ -96,8 +97,9 @@ def locate(family: Family, theta: ArrayLike, tol: float, *, margin: float) -> Lo
     tol : float
         Largest distance > 0 to a closure at which a point counts as on it.
     margin : float
-        Only where the closures of Q1 and Q2 of two neurons and one target neuron meet: the
-        invariant I = |w2 - w1|^2 - 4 a2^2 decides if |I| >= margin (|w2 - w1|^2 + 4 a2^2).
+        Only where two closures meet that differ in what one neuron does: the quantity
+        I = |v - v_held|^2 - factor a^2 of `meeting.Corner` decides if |I| is at least this part of
+        the sum of its two terms.
 
     Returns
     -------
@@ -112,9 +114,9 @@ def locate(family: Family, theta: ArrayLike, tol: float, *, margin: float) -> Lo
 
     Notes
     -----
-    Where closures meet, the nearest set says nothing about the branch that a flow follows: it
-    is conserved to leading order that I < 0 towards Q1 (both neurons share the target) and
-    I > 0 towards Q2 (one neuron is free). For all other meetings the answer is `ambiguous`.
+    Where closures meet, the nearest set does not say which branch a flow follows. The sign
+    of I does, which flows conserve to leading order (docs/branch-meeting.md). For others
+    the answer is `ambiguous`.
     """
     setting = family.setting
     rows = float_array("theta", theta, (setting.n_params,), ("B", setting.n_params))
@@ -239,14 +241,8 @@ def _decide(
     second = others.min(axis=1)
     candidates = (distances <= tol).sum(axis=1)
     orbit = np.where(candidates == 1, nearest, -1)
-    pair = _meeting_pair(family)
-    if pair is not None:
-        first, free = pair
-        meet = (candidates == 2) & (distances[:, first] <= tol) & (distances[:, free] <= tol)
-        value, size = _invariant(family, batch[meet])
-        clear = np.abs(value) >= margin * size
-        clear &= size > 0.0
-        orbit[meet] = np.where(clear, np.where(value < 0.0, first, free), -1)
+    meet = np.flatnonzero(candidates == 2)
+    orbit[meet] = _at_meetings(family, batch[meet], distances[meet] <= tol, indices[meet], margin)
     index = np.where(orbit >= 0, indices[rows, orbit], -1)
     known = np.isfinite(distance)
     return Location(
@@ -262,23 +258,27 @@ def _decide(
     )
 
 
-def _meeting_pair(family: Family) -> tuple[int, int] | None:
-    """Return the orbits Q1 and Q2 of two neurons and one target neuron, if that is the case."""
-    if family.setting.width != 2 or family.target.m0 != 1 or family.setting.outputs != 1:
-        return None
-    found = {(s.labelled, s.free): o for o, s in enumerate(family.shapes) if not s.constant.size}
-    pair = found.get(((2,), ())), found.get(((1,), (1,)))
-    return None if pair[0] is None or pair[1] is None else (pair[0], pair[1])
-
-
-def _invariant(family: Family, batch: Floats) -> tuple[Floats, Floats]:
-    """Return I = |v2 - v1|^2 - 4 a2^2 and |v2 - v1|^2 + 4 a2^2, signs folded to the target."""
-    outgoing, incoming, _ = family.setting.split(batch)
-    weights = np.abs(outgoing[:, :, 0])
-    if family.setting.signed:
-        vector = family.target.incoming[0]
-        flip = ((incoming + vector) ** 2).sum(axis=2) < ((incoming - vector) ** 2).sum(axis=2)
-        incoming = np.where(flip[:, :, None], -incoming, incoming)
-    apart = ((incoming[:, 1] - incoming[:, 0]) ** 2).sum(axis=1)
-    small = 4.0 * weights.min(axis=1) ** 2
-    return apart - small, apart + small
+def _at_meetings(
+    family: Family, batch: Floats, near: NDArray[np.bool_], indices: Ints, margin: float
+) -> Ints:
+    """Return the orbit of points near two sets of different orbits; -1 if nothing decides."""
+    orbit = np.full(len(batch), -1, dtype=np.int64)
+    pairs = np.argwhere(near)[:, 1].reshape(-1, 2)
+    sets = np.take_along_axis(indices, pairs, axis=1)
+    for pair in np.unique(sets, axis=0):
+        rows = np.flatnonzero((sets == pair).all(axis=1))
+        (first, second), members = pairs[rows[0]], []
+        for o, index in zip((first, second), pair.tolist(), strict=True):
+            start = family.ends[o - 1] if o else 0
+            members.append(member(family.shapes[o], family.setting.signed, index - start))
+        held, free = first, second
+        meeting = corner(family.setting, members[0], members[1])
+        if meeting is None:
+            held, free = second, first
+            meeting = corner(family.setting, members[1], members[0])
+        if meeting is not None:
+            outgoing, incoming, _ = family.setting.split(batch[rows])
+            value, size = meeting.invariant(outgoing, incoming)
+            clear = (np.abs(value) >= margin * size) & (size > 0.0)
+            orbit[rows] = np.where(clear, np.where(value < 0.0, held, free), -1)
+    return orbit
