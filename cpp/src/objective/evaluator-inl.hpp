@@ -31,14 +31,14 @@ Evaluator<Layout>::Evaluator(const ProblemData& problem)
   const std::int64_t steps = std::min(Layout::block_steps(problem), Layout::steps(problem));
   const std::int64_t grid = shape.width * steps * kLanes;
   const std::int64_t rows = shape.outputs * steps * kLanes;
-  storage_.resize((4 + 1 + shape.features()) * grid + 2 * rows + steps * kLanes);
+  storage_.resize((4 + shape.features()) * grid + 2 * rows + steps * kLanes);
   double* next = storage_.data();
   const auto take = [&next](std::int64_t size) {
     double* const here = next;
     next += size;
     return here;
   };
-  scratch_ = {take(grid), take(grid), take(grid), take(grid), take((1 + shape.features()) * grid),
+  scratch_ = {take(grid), take(grid), take(grid), take(grid), take(shape.features() * grid),
               take(rows), take(rows), take(steps * kLanes)};
   for (int order = 0; order < 3 && networks > 1; ++order)
     small_[order] = small_kernel(problem, order);
@@ -110,15 +110,13 @@ void Evaluator<Layout>::evaluate(int order, const double* theta, double* loss, d
     std::fill_n(moments, count * kLanes, 0.0);
     for_blocks([&](std::int64_t first, std::int64_t steps) {
       forward(order, theta, first, steps);
-      if (order == 2) {
-        pair_rows<Layout>(problem_, first, steps, scratch_);
-        add_pair_products(problem_.shape, steps, scratch_.rows,
-                          moments + layout_.pairs() * kLanes);
-      }
       with_features(problem_.shape.features(), [&]<int D>() {
         add_neuron_moments<Layout, D>(problem_, theta, order, first, steps, scratch_, layout_,
                                       moments);
+        if (order == 2) pair_rows<Layout, D>(problem_, first, steps, scratch_);
       });
+      if (order == 2)
+        add_pair_products(problem_.shape, steps, scratch_, moments + layout_.pairs() * kLanes);
     });
     reduce(moments, count, reduced_.data());
     assemble(order, theta, loss, gradient, hessian);
@@ -193,12 +191,15 @@ void Evaluator<Layout>::assemble_hessian(const double* theta, double* hessian) n
   const auto set = [hessian](std::int64_t i, std::int64_t j, V v) {
     store(hessian + packed(i, j) * networks, v);
   };
+  const V weight = broadcast<V>(missing_weight(problem_));
   const std::int32_t* place = places_.data();
   for (std::int64_t k = 0; k < shape.width; ++k) {
     const std::int64_t ak = shape.outgoing(k), wk = shape.incoming(k), own = layout_.neuron(k);
     for (std::int64_t l = 0; l <= k; ++l, place += layout_.per_pair) {
       const std::int64_t al = shape.outgoing(l), wl = shape.incoming(l);
-      const auto pair = [&](std::int64_t i) { return load<V>(products + place[i] * networks); };
+      const auto pair = [&](std::int64_t i) {
+        return weight * load<V>(products + place[i] * networks);
+      };
       V outgoing{};  // a_k . a_l
       for (std::int64_t o = 0; o < K; ++o)
         outgoing = fma(parameter(ak + o), parameter(al + o), outgoing);

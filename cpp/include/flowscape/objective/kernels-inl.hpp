@@ -15,7 +15,7 @@ struct BlockScratch {
   double* h;         ///< activation
   double* s;         ///< first derivative
   double* q;         ///< second derivative
-  double* rows;      ///< [width][1 + D][steps], sqrt(W) times h, s x_1, ..., s x_D
+  double* rows;      ///< [width][D][steps], s x_1, ..., s x_D (pair_products.hpp)
   double* residual;  ///< [outputs][steps], r
   double* weighted;  ///< [outputs][steps], W r
   double* back;      ///< [steps], e_k of the neuron at hand, or any product of two rows

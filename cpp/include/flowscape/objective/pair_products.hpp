@@ -1,7 +1,7 @@
 // Products between neurons, sum W h_k h_l, h_k s_l x and s_k s_l x x^T, by tiles of neurons.
 //
-// With rows g_k0 = sqrt(W) h_k and g_kj = sqrt(W) s_k x_j all of them are dot products of rows. A
-// tile holds the products of up to kTile neurons with as many others for one pair of components
+// With rows g_k0 = sqrt(W) h_k and g_kj = sqrt(W) s_k x_j all of them are dot products of rows;
+// samples of one weight leave it to the assembly, and h itself is the row. A tile holds the products of up to kTile neurons with as many others for one pair of components
 // (i, j): that many accumulators stay in registers and each row that is read serves a whole side of
 // the tile. Components i >= j >= 1 are symmetric in k and l, and so is (0, 0): those tiles are
 // summed for l <= k only.
@@ -41,26 +41,45 @@ void for_pair_tiles(const Shape& shape, Visit&& visit) {
 /// `pairs()` on, to position. Moments that are the mirror of another share its place.
 std::vector<std::int32_t> pair_places(const Shape& shape);
 
-/// Fills the rows of a block.
-template <class Layout>
-void pair_rows(const ProblemData& p, std::int64_t first, std::int64_t steps,
-               const BlockScratch& b) noexcept {
-  const std::int64_t D = p.shape.features(), row = steps * kLanes;
-  const auto x = Layout::features(p, first);
-  const auto root = Layout::roots(p, first);
-  double* out = b.rows;
-  for (std::int64_t k = 0; k < p.shape.width; ++k, out += (1 + D) * row)
-    for (std::int64_t i = 0; i < steps; ++i) {
-      put(out, i, root.get(i, 0) * at(b.h, k * steps + i));
-      const Native s = root.get(i, 0) * at(b.s, k * steps + i);
-      for (std::int64_t j = 0; j < D; ++j) put(out + (1 + j) * row, i, s * x.get(i, j));
-    }
+/// What the products of `add_pair_products` lack: one weight of all samples, or 1.
+inline double missing_weight(const ProblemData& p) noexcept {
+  return p.equal_weights ? p.row_weights.data()[0] : 1.0;
 }
 
-/// sums[r][c] += sum_i a_ri b_ci; c <= r only if `lower`. Rows are `stride` doubles apart.
+/// Fills the rows of a block; h and s become factors of rows and are of no other use then.
+template <class Layout, int D>
+void pair_rows(const ProblemData& p, std::int64_t first, std::int64_t steps,
+               const BlockScratch& b) noexcept {
+  const std::int64_t features = D > 0 ? D : p.shape.features(), row = steps * kLanes;
+  const auto x = Layout::features(p, first);
+  const auto root = Layout::roots(p, first);
+  double *h = b.h, *s = b.s, *out = b.rows;
+  for (std::int64_t k = 0; k < p.shape.width; ++k, h += row, s += row, out += features * row) {
+    if (p.equal_weights) {  // only padding, at the end of all samples, has to go
+      const std::int64_t last = steps - 1;
+      const MaskOf<Native> real = root.get(last, 0) > Native{};
+      put(h, last, select<Native>(real, at(h, last), Native{}));
+      put(s, last, select<Native>(real, at(s, last), Native{}));
+    } else {
+      for (std::int64_t i = 0; i < steps; ++i) {
+        put(h, i, root.get(i, 0) * at(h, i));
+        put(s, i, root.get(i, 0) * at(s, i));
+      }
+    }
+    for (std::int64_t i = 0; i < steps; ++i)
+      for (std::int64_t j = 0; j < features; ++j) put(out + j * row, i, at(s, i) * x.get(i, j));
+  }
+}
+
+/// Rows of several neurons, `stride` doubles apart.
+struct TileSide {
+  const double* rows;
+  std::int64_t stride;
+};
+
+/// sums[r][c] += sum_i a_ri b_ci; c <= r only if `lower`.
 template <int R, int C, bool lower>
-void add_tile(const double* a, const double* b, std::int64_t stride, std::int64_t steps,
-              double* sums) noexcept {
+void add_tile(TileSide a, TileSide b, std::int64_t steps, double* sums) noexcept {
   Native sum[R][C];
   int n = 0;
 #pragma GCC unroll 8
@@ -70,10 +89,10 @@ void add_tile(const double* a, const double* b, std::int64_t stride, std::int64_
   for (std::int64_t i = 0; i < steps; ++i) {
     Native right[C];
 #pragma GCC unroll 8
-    for (int c = 0; c < C; ++c) right[c] = at(b + c * stride, i);
+    for (int c = 0; c < C; ++c) right[c] = at(b.rows + c * b.stride, i);
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
-      const Native left = at(a + r * stride, i);
+      const Native left = at(a.rows + r * a.stride, i);
 #pragma GCC unroll 8
       for (int c = 0; c < (lower ? r + 1 : C); ++c) sum[r][c] = fma(left, right[c], sum[r][c]);
     }
@@ -85,21 +104,23 @@ void add_tile(const double* a, const double* b, std::int64_t stride, std::int64_
     for (int c = 0; c < (lower ? r + 1 : C); ++c) put(sums, n++, sum[r][c]);
 }
 
-using TileKernel = void (*)(const double*, const double*, std::int64_t, std::int64_t,
-                            double*) noexcept;
+using TileKernel = void (*)(TileSide, TileSide, std::int64_t, double*) noexcept;
 
 /// add_tile for rows x columns neurons.
 TileKernel tile_kernel(std::int64_t rows, std::int64_t columns, bool lower) noexcept;
 
 /// Adds the products of a block to `sums`, vectors in the order of the tiles.
-inline void add_pair_products(const Shape& shape, std::int64_t steps, const double* rows,
+inline void add_pair_products(const Shape& shape, std::int64_t steps, const BlockScratch& b,
                               double* sums) noexcept {
-  const std::int64_t row = steps * kLanes, stride = (1 + shape.features()) * row;
+  const std::int64_t row = steps * kLanes, stride = shape.features() * row;
+  const auto side = [&](std::int64_t component, std::int64_t k) -> TileSide {
+    if (component == 0) return {b.h + k * row, row};
+    return {b.rows + k * stride + (component - 1) * row, stride};
+  };
   for_pair_tiles(shape, [&](std::int64_t i, std::int64_t j, std::int64_t k0, std::int64_t k1,
                             std::int64_t l0, std::int64_t l1, bool lower) {
     const std::int64_t height = k1 - k0, breadth = l1 - l0;
-    tile_kernel(height, breadth, lower)(rows + k0 * stride + i * row, rows + l0 * stride + j * row,
-                                        stride, steps, sums);
+    tile_kernel(height, breadth, lower)(side(i, k0), side(j, l0), steps, sums);
     sums += (lower ? triangle(height) : height * breadth) * kLanes;
   });
 }
