@@ -7,7 +7,6 @@ row with a status.
 
 from __future__ import annotations
 
-import difflib
 import math
 import numbers
 import operator
@@ -85,6 +84,8 @@ def describe(value: object) -> str:
 
 def nearest(word: object, allowed: Iterable[str]) -> str:
     """Return ``", did you mean 'x'?"`` for the closest allowed word, or an empty string."""
+    import difflib
+
     matches = difflib.get_close_matches(str(word), list(allowed), n=1)
     return f", did you mean {matches[0]!r}?" if matches else ""
 

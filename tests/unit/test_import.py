@@ -45,6 +45,20 @@ def test_import_loads_the_compiled_core_and_no_layer():
     }
 
 
+def test_what_a_flow_needs_is_imported_without_what_it_does_not():
+    """Together these took half of the import: bench/importtime.py, "ready for a flow"."""
+
+    def loaded(statement):
+        done = python(f"import sys, numpy, flowscape\n{statement}\nprint(*sys.modules)")
+        assert done.stderr == ""
+        return set(done.stdout.splitlines()[-1].split())
+
+    ready = loaded("from flowscape import Problem, Samples, TwoLayer, gradient_flow")
+    assert "flowscape.flow" in ready
+    later = {"difflib", "hashlib", "json", "numpy.polynomial", "numpy.random", "tomllib"}
+    assert not (ready - loaded("")) & later
+
+
 def test_functions_keep_their_names_whatever_is_imported_first():
     """`branches`, `classify` and `polish` are submodules too."""
     done = python(

@@ -7,6 +7,7 @@ batch, the chunk or the worker it belongs to.
 from __future__ import annotations
 
 import enum
+from typing import TypeAlias
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from flowscape.errors import OptionError, check_count, describe
 
 __all__ = ["Purpose", "Seed", "stream_key"]
 
-Seed = int | np.random.SeedSequence | np.random.Generator
+Seed: TypeAlias = "int | np.random.SeedSequence | np.random.Generator"
 
 _SEED_LIMIT = 2**64
 

@@ -9,9 +9,7 @@ from __future__ import annotations
 import math
 import os
 import re
-import tomllib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -59,6 +57,8 @@ def loads(text: str, where: str = "TOML text") -> dict[str, Any]:
     ProblemError
         If the text is not TOML; the message holds `where`, line and column.
     """
+    import tomllib
+
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -74,7 +74,8 @@ def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
         If the file cannot be read or is not TOML; the message holds file, line and column.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
     except OSError as error:
         reason = error.strerror or str(error)
         raise ProblemError(f"{path} cannot be read: {reason}; give a TOML file") from None

@@ -16,7 +16,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.polynomial import Polynomial
 
 from flowscape.problem.activation import Activation
 from flowscape.problem.functions import FUNCTIONS, KINKED
@@ -149,6 +148,8 @@ def polynomial_at(terms: Iterable[Term], centre: float) -> list[float]:
     list of float
         Coefficient i belongs to u^i; those within round-off of 0 are exactly 0.
     """
+    from numpy.polynomial import Polynomial
+
     total, size = Polynomial([0.0]), Polynomial([0.0])
     for t in terms:
         if t.name not in _POLYNOMIAL:
