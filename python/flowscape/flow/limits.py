@@ -16,7 +16,8 @@ __all__ = ["finish"]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-# A tail is examined if velocity times time exceeds this part of 1 + |theta|.
+# A tail is examined if what may be left of the way exceeds this part of 1 + |theta|, or rtol of it:
+# then the integration's own error is larger. Examining every exponential would cost five flows.
 _NEGLIGIBLE = 1e-10
 # |theta - limit| is at most this times velocity times time, for a power law t^-q with q >= 1/4 and
 # for an exponential after one time constant.
@@ -64,7 +65,8 @@ def finish(
         way = _WAY * speed * out["t"]
     stopped = status == Status.CONVERGED
     error[stopped] = way[stopped]
-    tails.law[stopped & (way <= _NEGLIGIBLE * (1.0 + size))] = Law.SETTLED
+    negligible = max(_NEGLIGIBLE, batch.rtol) * (1.0 + size)
+    tails.law[stopped & (way <= negligible)] = Law.SETTLED
     stuck = (Status.ESCAPED, Status.STEP_LIMIT, Status.STEP_TOO_SMALL)
     clock = out["t"] - batch.departure.delay
     seen = np.isfinite(size) & (clock > 0.0) & (tails.law != Law.SETTLED)

@@ -120,60 +120,56 @@ def examine_tails(
         from the way in the last decade, if the steps fall fast enough for one, else NaN.
     """
     limit, error = np.full(end.shape, np.nan), np.full(len(rows), np.nan)
-    # Times are on one fixed lattice, so that what is seen of a run does not depend on the batch.
-    last = np.floor(_PER * np.log10(t_end)).astype(np.int64)
-    for place in np.unique(last):
-        group = np.flatnonzero(last == place)
-        times = 10.0 ** (np.arange(place - _POINTS + 1, place + 1) / _PER)
-        points = follow(rows[group], times)
-        steps = np.linalg.norm(np.diff(points, axis=1), axis=2)
-        exponents = _exponents(steps)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            power = _misfit(np.log(times[:-1]), np.log(steps), _PER)
-            exponential = _misfit(times[:-1], np.log(steps), len(times) - 1)
-        for natural in _NATURAL:
-            near = np.abs(exponents - natural) <= _NEAR
-            found = near.all(axis=1) & (power <= _MISFIT) & (exponential >= _MARGIN * power)
-            part = group[found]
-            if part.size == 0:
-                continue
-            limit[part], error[part] = _extrapolate(points[found], natural)
-            q = exponents[found, 0]
-            _write(
-                tails,
-                rows[part],
-                Law.POWER,
-                q,
-                (q + 1) / (2 * q + 1),
-                _DECADES,
-                power[found],
-                exponential[found],
-            )
-        taken = np.isfinite(error[group])
-        grown = ~taken & _grows(points, exponents, power)
-        slope = -exponents[grown].mean(axis=1)
-        p = np.where(slope > _LOGARITHM, slope, 0.0)
-        _write(
-            tails,
-            rows[group[grown]],
-            Law.ESCAPE,
-            p,
-            np.nan,
-            _DECADES,
-            power[grown],
-            exponential[grown],
-        )
-        error[group[grown]] = np.inf
-        falls = ~taken & ~grown & (exponents[:, 0] >= _NATURAL[-1])
-        way = np.linalg.norm(points[:, -1] - points[:, -1 - _PER], axis=1)
-        error[group[falls]] = way[falls] / (10.0 ** _NATURAL[-1] - 1.0)
-        for k in np.flatnonzero(~taken & ~grown):
-            row = group[k]
-            rate, decades, misfit = _exponential_rate(times, points[k], end[row])
-            if np.isfinite(rate):
-                _write(tails, rows[row], Law.EXPONENTIAL, np.nan, 0.5, decades, misfit, power[k])
-                tails.rate[rows[row]] = rate
+    points, times = _look_back(rows, t_end, follow)
+    steps = np.linalg.norm(np.diff(points, axis=1), axis=2)
+    exponents = _exponents(steps)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = np.log(steps)
+        power = _misfit(np.log(times[:, :-1]), logs, _PER)
+        exponential = _misfit(times[:, :-1], logs, logs.shape[1])
+    taken = np.zeros(len(rows), dtype=np.bool_)
+    for natural in _NATURAL:
+        near = np.abs(exponents - natural) <= _NEAR
+        found = near.all(axis=1) & (power <= _MISFIT) & (exponential >= _MARGIN * power)
+        if not found.any():
+            continue
+        taken |= found
+        limit[found], error[found] = _extrapolate(points[found], natural)
+        q = exponents[found, 0]
+        mu = (q + 1) / (2 * q + 1)
+        misfits = (power[found], exponential[found])
+        _write(tails, rows[found], Law.POWER, q, mu, _DECADES, *misfits)
+    grown = ~taken & _grows(points, exponents, power)
+    slope = -exponents[grown].mean(axis=1)
+    p = np.where(slope > _LOGARITHM, slope, 0.0)
+    misfits = (power[grown], exponential[grown])
+    _write(tails, rows[grown], Law.ESCAPE, p, np.nan, _DECADES, *misfits)
+    error[grown] = np.inf
+    rest = ~taken & ~grown
+    falls = rest & (exponents[:, 0] >= _NATURAL[-1])
+    way = np.linalg.norm(points[:, -1] - points[:, -1 - _PER], axis=1)
+    error[falls] = way[falls] / (10.0 ** _NATURAL[-1] - 1.0)
+    for k in np.flatnonzero(rest):
+        rate, decades, misfit = _exponential_rate(times[k], points[k], end[k])
+        if np.isfinite(rate):
+            _write(tails, rows[k], Law.EXPONENTIAL, np.nan, 0.5, decades, misfit, power[k])
+            tails.rate[rows[k]] = rate
     return limit, error
+
+
+def _look_back(
+    rows: Ints, t_end: Floats, follow: Callable[[Ints, Floats], Floats]
+) -> tuple[Floats, Floats]:
+    """Return the points (R, K, P) of the last decades before the ends, and their times (R, K).
+
+    Times are on one fixed lattice, so that what is seen of a run does not depend on the batch.
+    """
+    last = np.floor(_PER * np.log10(t_end)).astype(np.int64)
+    first = int(last.min()) - _POINTS + 1
+    lattice = 10.0 ** (np.arange(first, int(last.max()) + 1) / _PER)
+    seen = follow(rows, lattice)
+    places = (last - first)[:, None] + np.arange(1 - _POINTS, 1)
+    return np.take_along_axis(seen, places[:, :, None], axis=1), lattice[places]
 
 
 def _write(
@@ -195,25 +191,30 @@ def _write(
 
 
 def _line(x: Floats, y: Floats) -> tuple[Floats, Floats]:
-    """Return slope and root mean square misfit of straight lines through y (R, K) over x (K,).
+    """Return slope and root mean square misfit of straight lines through y over x, both (R, K).
 
     Sums run over K one by one: their rounding must not depend on R.
     """
-    x = x - x.mean()
-    mean, slope = np.zeros(len(y)), np.zeros(len(y))
-    for k in range(len(x)):
-        mean += y[:, k] / len(x)
-        slope += y[:, k] * x[k] / (x @ x)
+    count = y.shape[1]
+    centre, mean = np.zeros(len(y)), np.zeros(len(y))
+    for k in range(count):
+        centre += x[:, k] / count
+        mean += y[:, k] / count
+    spread, slope = np.zeros(len(y)), np.zeros(len(y))
+    for k in range(count):
+        spread += (x[:, k] - centre) ** 2
+        slope += y[:, k] * (x[:, k] - centre)
+    slope /= spread
     square = np.zeros(len(y))
-    for k in range(len(x)):
-        square += (y[:, k] - mean - slope * x[k]) ** 2 / len(x)
+    for k in range(count):
+        square += (y[:, k] - mean - slope * (x[:, k] - centre)) ** 2 / count
     return slope, np.sqrt(square)
 
 
 def _exponents(steps: Floats) -> Floats:
     """Return q of steps ~ t^-q in the last three decades, the last one first: (R, 3)."""
     found = np.empty((len(steps), _DECADES))
-    x = np.arange(_PER) * (np.log(10.0) / _PER)
+    x = np.broadcast_to(np.arange(_PER) * (np.log(10.0) / _PER), (len(steps), _PER))
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.log(steps)
         for decade in range(_DECADES):
@@ -224,7 +225,7 @@ def _exponents(steps: Floats) -> Floats:
 
 def _misfit(x: Floats, logs: Floats, points: int) -> Floats:
     """Return the misfit of a straight line over the last `points`; infinity where undefined."""
-    misfit = _line(x[-points:], logs[:, -points:])[1]
+    misfit = _line(x[:, -points:], logs[:, -points:])[1]
     return np.where(np.isfinite(misfit), misfit, np.inf)
 
 
@@ -293,7 +294,7 @@ def _exponential_rate(times: Floats, points: Floats, end: Floats) -> tuple[float
     if np.count_nonzero(use) < 3:
         return np.nan, np.nan, np.nan
     logs = np.log(distance[use])
-    slope, misfit = _line(times[use], logs[None])
+    slope, misfit = _line(times[None, use], logs[None])
     decades = float(np.ptp(logs)) / np.log(10.0)
     if slope[0] >= 0.0 or misfit[0] > _STRAIGHT * np.ptp(logs):
         return np.nan, np.nan, np.nan
