@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from flowscape.errors import OptionError, check_positive, check_real, finite_array, float_array
-from flowscape.flow import Flow, gradient_flow
+from flowscape.flow import Flow, Tails, gradient_flow
 from flowscape.limits.imbalance import Origin
 from flowscape.limits.manifold import ORDER, Manifold, expand
 from flowscape.objective import Problem
@@ -69,6 +70,11 @@ class LimitFlow:
         return self.flow.theta
 
     @property
+    def theta_error(self) -> Floats:
+        """Error bars of `theta`, ``flow.theta_error``: (B,)."""
+        return self.flow.theta_error
+
+    @property
     def t(self) -> Floats:
         """Times of the ends: (B,)."""
         return self.flow.t
@@ -99,6 +105,7 @@ def limit_flow(
     save_at: ArrayLike | None = None,
     max_steps: int = 100_000,
     escape: float = 1e8,
+    extrapolate: bool = True,
     n_threads: int | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> LimitFlow:
@@ -116,7 +123,7 @@ def limit_flow(
         One output without bias, sigma(0) = 0, sigma'(0) != 0, and gamma != 0.
     imbalance : (m,) or (B, m) array_like
         C of each run, by neuron, as `initial_imbalance` returns; normalised here, and not 0.
-    rtol, method, gtol, max_steps, escape, n_threads, progress
+    rtol, method, gtol, max_steps, escape, extrapolate, n_threads, progress
         As in `gradient_flow`; `gtol` must lie below the gradient at the start.
     atol : float, optional
         As in `gradient_flow`; default 1e-3 `rtol` times the norm of the run's start.
@@ -181,6 +188,7 @@ def limit_flow(
             save_at=later if later is not None and later.size else None,
             max_steps=max_steps,
             escape=escape,
+            extrapolate=extrapolate,
             n_threads=threads,
             progress=None if progress is None else lambda n: progress(ended + n),
         )
@@ -262,16 +270,16 @@ def _join(parts: list[tuple[NDArray[np.int64], Flow]], runs: int) -> Flow:
     flows = [flow for _, flow in parts]
     if len(flows) == 1:
         return flows[0]
-    fields = {}
+    fields: dict[str, Any] = {}
     for field in dataclasses.fields(Flow):
         values = [getattr(flow, field.name) for flow in flows]
         if field.name in ("ts", "thetas", "choice"):
             fields[field.name] = None
+        elif isinstance(values[0], Tails):
+            columns = zip(*(_arrays(tails) for tails in values), strict=True)
+            fields[field.name] = Tails(*(_scatter(parts, column, runs) for column in columns))
         elif isinstance(values[0], np.ndarray):
-            whole = np.empty((runs, *values[0].shape[1:]), values[0].dtype)
-            for (rows, _), value in zip(parts, values, strict=True):
-                whole[rows] = value
-            fields[field.name] = whole
+            fields[field.name] = _scatter(parts, values, runs)
         else:
             fields[field.name] = values[0]
     steps = np.array([flow.nstep.sum() + flow.nrejected.sum() for flow in flows], dtype=float)
@@ -280,6 +288,19 @@ def _join(parts: list[tuple[NDArray[np.int64], Flow]], runs: int) -> Flow:
     fields["method"] = "+".join(names)
     fields["seconds"] = sum(flow.seconds for flow in flows)
     return Flow(**fields)
+
+
+def _arrays(tails: Tails) -> list[NDArray]:
+    return [getattr(tails, field.name) for field in dataclasses.fields(tails)]
+
+
+def _scatter(
+    parts: list[tuple[NDArray[np.int64], Flow]], values: Sequence[NDArray], runs: int
+) -> NDArray:
+    whole = np.empty((runs, *values[0].shape[1:]), values[0].dtype)
+    for (rows, _), value in zip(parts, values, strict=True):
+        whole[rows] = value
+    return whole
 
 
 def _saved(
@@ -306,7 +327,7 @@ def _first(flow: Flow) -> Flow:
     fields = {}
     for field in dataclasses.fields(Flow):
         value = getattr(flow, field.name)
-        if field.name == "choice":
+        if field.name in ("choice", "tails"):
             value = None if value is None else value.single()
         elif isinstance(value, np.ndarray) and field.name != "ts":
             value = value[0]

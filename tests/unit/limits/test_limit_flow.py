@@ -179,3 +179,17 @@ def test_misuse(options, match):
 def test_weight_decay_may_hold_the_origin():
     with pytest.raises(fs.ProblemError, match=r"l2=6\.0"):
         fs.limit_flow(make(l2=6.0), [1.0, 0.5])
+
+
+def test_groups_that_leave_the_series_at_different_times_are_put_together():
+    ratios = np.random.default_rng(4).normal(size=(30, 2))
+    prob = make()
+    joined = fs.limit_flow(prob, ratios, save_at=[0.0])
+    plain = fs.limit_flow(prob, ratios)
+    assert len(np.unique(joined.t_start)) > 1
+    for name in ("theta", "theta_error", "end", "loss", "status", "nstep"):
+        np.testing.assert_array_equal(getattr(joined.flow, name), getattr(plain.flow, name))
+    for name in ("law", "exponent", "rate", "lojasiewicz"):
+        np.testing.assert_array_equal(
+            getattr(joined.flow.tails, name), getattr(plain.flow.tails, name)
+        )
