@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
 if _TYPE_CHECKING:
+    from flowscape.basins import Boundary, Edge, boundary
     from flowscape.branches import (
         Branch,
         Branches,
@@ -49,10 +50,12 @@ _core = _importlib.import_module(f"{__name__}._core")
 
 __all__ = [
     "Activation",
+    "Boundary",
     "Branch",
     "Branches",
     "Check",
     "Descent",
+    "Edge",
     "Flow",
     "FlowscapeError",
     "Imbalance",
@@ -76,6 +79,7 @@ __all__ = [
     "TwoLayer",
     "Verdicts",
     "activation",
+    "boundary",
     "branches",
     "check",
     "classify",
@@ -103,6 +107,7 @@ _HOMES = {
         "intersection_poset",
         "matching",
     ),
+    "basins": ("Boundary", "Edge", "boundary"),
     "classify": ("Verdicts", "classify"),
     "descent": ("Descent", "gradient_descent", "linear_phase_steps"),
     "errors": (

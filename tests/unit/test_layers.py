@@ -18,7 +18,7 @@ LAYERS = [
     {"problem", "branches"},
     {"objective"},
     {"flow", "limits", "descent", "polish"},
-    {"critical"},
+    {"critical", "basins"},
     {"classify"},
     {"sweep"},
     {"report"},

@@ -72,8 +72,9 @@ class Manifold:
         return (np.log(u) + np.log(self.scale)) / self.rate
 
     def parameter(self, t: Floats) -> Floats:
-        """Return u at the time t, the inverse of `time`."""
-        return np.exp(self.rate * t - np.log(self.scale))
+        """Return u at the time t, the inverse of `time`; infinity where it overflows."""
+        with np.errstate(over="ignore"):
+            return np.exp(self.rate * t - np.log(self.scale))
 
 
 def expand(prob: Problem, origin: Origin, imbalance: Floats) -> Manifold:

@@ -1,0 +1,72 @@
+"""The border between the branches as a limit quantity, and the end points along it."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+import flowscape as fs
+from flowscape.papers.single_neuron_target.demarcation import (
+    demarcation,
+    end_points,
+    first_branch_fraction,
+)
+from flowscape.papers.single_neuron_target.setting import even_inputs, example_1
+
+
+@cache
+def found_for(n):
+    return demarcation(example_1(even_inputs(n)))
+
+
+@pytest.mark.parametrize("n", [6, 12])
+def test_two_computations_agree_within_their_error_bars(n):
+    found = found_for(n)
+    assert found.error < 1e-7
+    assert found.bracket_error < 1e-6
+    assert abs(found.ratio - found.bracketed) < found.error + found.bracket_error
+    # at early times the quantity is far from conserved: without the limit the value is another
+    assert found.ratios[0] - found.ratio > 10 * found.error
+    assert found.boundary.edge.kind == "meeting"
+    assert found.fraction == first_branch_fraction(found.ratio)
+
+
+def test_finite_starts_end_on_the_two_sides():
+    prob, found = example_1(even_inputs(6)), found_for(6)
+    direction = fs.limits.imbalance.Origin.of(prob).direction
+    ratios = found.ratio + np.array([-2e-5, 2e-5])
+    starts = np.stack([np.outer([1.0, c], direction).ravel() for c in ratios])
+    flow = fs.gradient_flow(
+        prob, 1e-9 * starts, rtol=1e-10, atol=1e-14, method="rosenbrock", extrapolate=False
+    )
+    a, v = flow.end[:, 3], flow.end[:, 4:] - flow.end[:, 1:3]
+    quantity = (v**2).sum(axis=1) - 4 * a**2
+    assert quantity[0] > 0 > quantity[1]
+
+
+def test_the_fraction_is_that_of_gaussian_starts():
+    """8000 starts: the standard error of the fraction is below 0.0046."""
+    prob = example_1(even_inputs(6))
+    ratio = fs.initial_imbalance(prob, prob.net.init(8000, rng=1, scale=1e-9)).ratio
+    small = np.abs(ratio).min(axis=1) / np.abs(ratio).max(axis=1)
+    assert np.mean(small > 0.71) == pytest.approx(first_branch_fraction(0.71), abs=0.015)
+    assert first_branch_fraction(0.0) == 1.0
+    assert first_branch_fraction(1.0) == pytest.approx(0.0)
+
+
+def test_end_points_to_one_in_a_million():
+    """On Q1 the tail is t^(-1/2): the limits are extrapolated here a second time."""
+    prob = example_1(even_inputs(6))
+    ratios = np.arange(1, 21) / 20
+    found = end_points(prob, ratios)
+    assert (found.theta_error < 1e-6).all()
+    assert np.abs(prob.residual(found.theta)).max() < 1e-6
+    times = 10.0 ** np.arange(7.0, 9.6, 0.5)
+    imbalance = np.stack([np.ones(20), ratios], axis=1)
+    saved = fs.limit_flow(
+        prob, imbalance, rtol=1e-10, save_at=times, t_max=times[-1], method="rosenbrock"
+    ).flow.thetas
+    columns = (times[:, None] / times[-1]) ** (-0.5 * np.arange(5))
+    limit = np.linalg.lstsq(columns, np.moveaxis(saved, 1, 0).reshape(6, -1), rcond=None)[0][0]
+    gap = np.linalg.norm(limit.reshape(20, 6) - found.theta, axis=1)
+    assert (gap < 1e-6).all()
