@@ -40,6 +40,13 @@ if _TYPE_CHECKING:
     from flowscape.papers import Check, check
     from flowscape.polish import Polished, polish
     from flowscape.problem import Activation, Samples, Teacher, Term, TwoLayer, activation
+    from flowscape.separation import (
+        SeparationVerdict,
+        imperfect_zero,
+        jacobian_rank,
+        separating_inputs,
+        separation_probability,
+    )
     from flowscape.status import Kind, Status
     from flowscape.sweep import RecoverResult, Study, load, recover
 
@@ -69,6 +76,7 @@ __all__ = [
     "ProblemError",
     "RecoverResult",
     "Samples",
+    "SeparationVerdict",
     "ShapeError",
     "StabilityWarning",
     "Status",
@@ -87,14 +95,18 @@ __all__ = [
     "count_branches",
     "gradient_descent",
     "gradient_flow",
+    "imperfect_zero",
     "initial_imbalance",
     "intersection_poset",
+    "jacobian_rank",
     "limit_flow",
     "linear_phase_steps",
     "load",
     "matching",
     "polish",
     "recover",
+    "separating_inputs",
+    "separation_probability",
 ]
 
 _HOMES = {
@@ -125,6 +137,13 @@ _HOMES = {
     "papers": ("Check", "check"),
     "polish": ("Polished", "polish"),
     "problem": ("Activation", "Samples", "Teacher", "Term", "TwoLayer", "activation"),
+    "separation": (
+        "SeparationVerdict",
+        "imperfect_zero",
+        "jacobian_rank",
+        "separating_inputs",
+        "separation_probability",
+    ),
     "status": ("Kind", "Status"),
     "sweep": ("RecoverResult", "Study", "load", "recover"),
 }

@@ -15,7 +15,7 @@ CPP = Path(__file__).parents[2] / "cpp"
 LAYERS = [
     {"_core"},
     {"errors", "status", "threads"},
-    {"problem", "branches"},
+    {"problem", "branches", "separation"},
     {"objective"},
     {"flow", "limits", "descent", "polish"},
     {"critical", "basins"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import factorial, prod
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,6 +19,9 @@ from flowscape.branches.setting import Setting
 from flowscape.branches.shapes import SILENT as SILENT_KIND
 from flowscape.branches.shapes import Shape, Variant
 from flowscape.errors import ProblemError, check_positive, float_array
+
+if TYPE_CHECKING:
+    from flowscape.separation.verdict import Separation
 
 Floats = NDArray[np.float64]
 
@@ -281,6 +285,47 @@ class Branch:
                     "at least one of them is curved"
                 )
         return intersect([self, *others])
+
+    def separation(
+        self,
+        x: ArrayLike,
+        theta: ArrayLike | None = None,
+        *,
+        rng: np.random.Generator | None = None,
+    ) -> Separation:
+        """Return whether the loss has no imperfect zeros near this branch, for given samples.
+
+        Parameters
+        ----------
+        x : (n, d) or (S, n, d) array_like
+            One sample set, or a stack of S of them.
+        theta : (P,) array_like, optional
+            A generic point of the branch to ask about. By default the verdict is on almost every
+            point, and UNDECIDED where it varies along the branch.
+        rng : Generator, optional
+            Chooses points and starts. They decide what is found, never whether it is true.
+
+        Returns
+        -------
+        Separation
+            Verdict and reason of every sample set. Apart from CODIMENSION, which holds for
+            almost all samples, every verdict other than UNDECIDED is certified against rounding.
+
+        Raises
+        ------
+        ShapeError, ProblemError
+            If x or theta has a wrong shape, theta is not a generic point of the branch, or the
+            network has several outputs.
+
+        Notes
+        -----
+        Local Recovery, Lemma 4.2, completed between r + (r - l) D and codim by the quadratic
+        forms of ``docs/separation.md``.
+        """
+        from flowscape.separation.verdict import separation
+
+        rng = np.random.default_rng(0) if rng is None else rng
+        return separation(self, x, theta, rng=rng)
 
     def linear_equations(self) -> tuple[Floats, Floats]:
         """Return the linear equations (matrix, right side); independent rows.

@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from flowscape.branches.groups import squared_norm
+from flowscape.branches.parts import BranchParts
 from flowscape.branches.shapes import EMPTY, LEVEL, SILENT, ZEROS
 from flowscape.errors import check_positive, float_array
-
-if TYPE_CHECKING:
-    from flowscape.branches.branch import Branch
 
 __all__ = ["AffineSubspace", "intersect"]
 
@@ -93,7 +90,7 @@ class AffineSubspace:
         return np.asarray(self.point + self.basis @ rng.normal(size=self.dim))
 
 
-def intersect(branches: Sequence[Branch]) -> AffineSubspace | None:
+def intersect(branches: Sequence[BranchParts]) -> AffineSubspace | None:
     """Return the intersection of affine branches of one family, None if it is empty.
 
     Parameters
@@ -135,7 +132,7 @@ def intersect(branches: Sequence[Branch]) -> AffineSubspace | None:
     )
 
 
-def meet_beside_constants(one: Branch, other: Branch) -> bool:
+def meet_beside_constants(one: BranchParts, other: BranchParts) -> bool:
     """Whether two branches with the same constant group have consistent other groups."""
     pair = [one, other]
     joined = [_incoming(pair, bias=False)]
@@ -203,7 +200,7 @@ def _different(weights: _Union, biases: _Union | None, signed: bool) -> int:
     return weights.n_free + len(found)
 
 
-def _incoming(branches: Sequence[Branch], bias: bool) -> _Union:
+def _incoming(branches: Sequence[BranchParts], bias: bool) -> _Union:
     """Join the input weights, or the biases, as all the branches demand."""
     setting, target = branches[0].setting, branches[0].target
     union = _Union(setting.width)
@@ -231,7 +228,7 @@ class _Equations:
     numbers need not be compared: two target neurons cannot meet, as their incoming vectors differ.
     """
 
-    def __init__(self, branches: Sequence[Branch]) -> None:
+    def __init__(self, branches: Sequence[BranchParts]) -> None:
         setting = branches[0].setting
         self.edges = setting.width + int(setting.output_bias)
         self.rows: list[dict[int, int]] = []

@@ -1,0 +1,27 @@
+"""Branches against sample sets: ranks, quadratic forms, verdicts on separation."""
+
+from flowscape.separation.imperfect import ImperfectZero, RankDrop, imperfect_zero, rank_drops
+from flowscape.separation.probability import SeparationProbability, separation_probability
+from flowscape.separation.samples import (
+    JacobianRank,
+    SeparatingInputs,
+    jacobian_rank,
+    separating_inputs,
+)
+from flowscape.separation.verdict import Reason, Separation, SeparationVerdict
+
+__all__ = [
+    "ImperfectZero",
+    "JacobianRank",
+    "RankDrop",
+    "Reason",
+    "SeparatingInputs",
+    "Separation",
+    "SeparationProbability",
+    "SeparationVerdict",
+    "imperfect_zero",
+    "jacobian_rank",
+    "rank_drops",
+    "separating_inputs",
+    "separation_probability",
+]

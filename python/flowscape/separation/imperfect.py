@@ -1,0 +1,214 @@
+"""Imperfect zeros near a branch, and the points of a branch where the rank drops."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from flowscape.branches.parts import BranchParts
+from flowscape.errors import ProblemError, check_count, check_positive, finite_array
+from flowscape.problem.inputs import as_inputs
+from flowscape.separation.features import at_point, extended, features
+from flowscape.separation.rank import full_rank
+from flowscape.separation.verdict import Reason, SeparationVerdict, separation
+
+__all__ = ["ImperfectZero", "RankDrop", "imperfect_zero", "rank_drops"]
+
+Floats = NDArray[np.float64]
+
+_NEWTON = 40
+_SHRINKS = 12
+
+
+@dataclass(frozen=True)
+class ImperfectZero:
+    """A zero of the loss near a branch that is not the target.
+
+    Attributes
+    ----------
+    theta : (P,) ndarray
+    residual : float
+        Largest |f(x_i) - f*(x_i)| at the samples: rounding.
+    distance : float
+        To the closure of the branch.
+    defect : float
+        Largest |f - f*| on other inputs.
+    smallest : float
+        Smallest singular value of the Jacobian. A true zero lies within
+        residual sqrt(n) / smallest, to first order.
+    """
+
+    theta: Floats
+    residual: float
+    distance: float
+    defect: float
+    smallest: float
+
+
+def imperfect_zero(
+    branch: BranchParts,
+    x: ArrayLike,
+    theta: ArrayLike,
+    *,
+    distance: float = 1e-2,
+    rng: np.random.Generator | None = None,
+) -> ImperfectZero | None:
+    """Return a zero near theta that is not on the branch; None where the verdict is another one.
+
+    Parameters
+    ----------
+    branch : Branch
+    x : (n, d) array_like
+        Samples for which the branch is NOT_SEPARATED at theta.
+    theta : (P,) array_like
+        A generic point of the branch.
+    distance : float
+        Wanted distance > 0 from theta; halved while Newton's method returns to the branch.
+    rng : Generator, optional
+        Chooses the direction where many lead to zeros.
+
+    Notes
+    -----
+    From theta + distance * v, v a regular root of the forms (or, where the Jacobian has rank n, a
+    direction of its kernel normal to the branch), by Gauss-Newton steps of least norm.
+    """
+    distance = check_positive("distance", distance)
+    rng = np.random.default_rng(0) if rng is None else rng
+    samples = as_inputs("x", x, branch.setting.inputs)
+    row = finite_array("theta", theta, (branch.setting.n_params,))
+    found = separation(branch, samples, row, rng=rng)
+    if found.verdict != SeparationVerdict.NOT_SEPARATED:
+        return None
+    direction = found.root
+    if found.reason == Reason.RANK or direction is None:
+        _, jacobian = residual(branch, row, samples)
+        taken = np.concatenate([jacobian, branch.tangent(row).T])
+        _, values, right = np.linalg.svd(taken)
+        rank = int((values > 1e-10 * values[0]).sum())
+        free = right[rank:]
+        direction = free.T @ rng.normal(size=len(free))
+        direction /= np.linalg.norm(direction)
+    probe = rng.normal(size=(64, branch.setting.inputs)) * max(1.0, float(np.abs(samples).max()))
+    for _ in range(_SHRINKS):
+        point, smallest = _gauss_newton(branch, row + distance * direction, samples)
+        gap = float(branch.distance(point))
+        if np.isfinite(gap) and 0.2 * distance < gap < 5.0 * distance:
+            left = float(np.abs(residual(branch, point, samples)[0]).max())
+            defect = float(np.abs(residual(branch, point, probe)[0]).max())
+            return ImperfectZero(point, left, gap, defect, smallest)
+        distance *= 0.5
+    raise ProblemError(
+        "Newton's method returned to the branch from every distance tried; give a larger distance"
+    )
+
+
+def residual(branch: BranchParts, theta: Floats, x: Floats) -> tuple[Floats, Floats]:
+    """Return f(x_i) - f*(x_i), (n,), and its Jacobian (n, P) at one point, one output."""
+    s, target = branch.setting, branch.target
+    inputs = extended(s, x)
+    outgoing, incoming, constant = (part[0] for part in s.split(theta[None]))
+    value, slope = s.activation.values(inputs @ incoming.T + s.centre, 1)
+    wanted = s.activation.values(inputs @ target.incoming.T + s.centre, 0)[0]
+    gap = value @ outgoing[:, 0] + constant[0]
+    gap -= wanted @ target.outgoing[:, 0] + target.constant[0]
+    jacobian = np.zeros((len(x), s.n_params))
+    for k in range(s.width):
+        jacobian[:, s.a_index(k, 0)] = value[:, k]
+        for j in range(s.incoming):
+            jacobian[:, s.v_index(k, j)] = outgoing[k, 0] * slope[:, k] * inputs[:, j]
+    if s.output_bias:
+        jacobian[:, s.c_index(0)] = 1.0
+    return gap, jacobian
+
+
+def _gauss_newton(branch: BranchParts, start: Floats, x: Floats) -> tuple[Floats, float]:
+    theta, smallest, best = start, 0.0, np.inf
+    for _ in range(_NEWTON):
+        gap, jacobian = residual(branch, theta, x)
+        size = float(np.abs(gap).max())
+        left, values, right = np.linalg.svd(jacobian, full_matrices=False)
+        smallest = float(values[-1])
+        if not np.isfinite(size) or smallest == 0.0 or (size >= best and size < 1e-13):
+            break
+        best = min(best, size)
+        theta = theta - right.T @ ((left.T @ gap) / values)
+    return theta, smallest
+
+
+@dataclass(frozen=True)
+class RankDrop:
+    """A point of a branch where the Jacobian has less than its generic rank.
+
+    Attributes
+    ----------
+    theta : (P,) ndarray
+    t : float
+        Its place on the segment.
+    width : float
+        Length of the interval of t in which the determinant changes its sign.
+    """
+
+    theta: Floats
+    t: float
+    width: float
+
+
+def rank_drops(
+    branch: BranchParts, x: ArrayLike, start: ArrayLike, end: ArrayLike, *, grid: int = 400
+) -> list[RankDrop]:
+    """Locate where the rank drops on a segment between two points of an affine branch.
+
+    The sample set must have n = rho samples, the generic rank: then the features form a square
+    matrix and its determinant changes sign where the rank drops by one. With more or fewer
+    samples a drop takes several conditions at once, and a segment meets none.
+
+    Parameters
+    ----------
+    branch : Branch
+        Affine.
+    x : (rho, d) array_like
+    start, end : (P,) array_like
+        Points of the branch.
+    grid : int
+        Points at which the sign is looked at; pairs of zeros closer than the grid are missed.
+    """
+    s = branch.setting
+    samples = as_inputs("x", x, s.inputs)
+    grid = check_count("grid", grid, minimum=2)
+    ends = [finite_array(name, p, (s.n_params,)) for name, p in (("start", start), ("end", end))]
+    if not branch.constant_group.is_affine:
+        raise ProblemError(f"the branch {branch.name} is curved; a segment leaves it")
+    middle = at_point(branch, 0.5 * (ends[0] + ends[1]))
+    if len(samples) != middle.rank:
+        raise ProblemError(
+            f"x holds {len(samples)} samples and must hold {middle.rank}, the generic rank"
+        )
+
+    def sign(t: float) -> float:
+        point = at_point(branch, (1.0 - t) * ends[0] + t * ends[1])
+        if point.rank != len(samples):
+            return 0.0
+        found = features(point, samples[None])
+        if not full_rank(found.phi, found.error).full[0]:
+            return 0.0
+        return float(np.linalg.slogdet(found.phi[0])[0])
+
+    drops = []
+    places = np.linspace(0.0, 1.0, grid + 1)
+    known = [(float(t), value) for t in places if (value := sign(float(t))) != 0.0]
+    for (low, before), (high, after) in pairwise(known):
+        if before == after:
+            continue
+        a, b = low, high
+        while True:
+            mid = 0.5 * (a + b)
+            value = sign(mid)
+            if value == 0.0 or mid in (a, b):
+                break
+            a, b = (mid, b) if value == before else (a, mid)
+        theta = (1.0 - mid) * ends[0] + mid * ends[1]
+        drops.append(RankDrop(theta, mid, b - a))
+    return drops
