@@ -19,7 +19,7 @@ from timing import Series, settle
 from workloads import FlowWorkload
 
 PEER_SECONDS = 12.0
-"""CPU time of all rounds of a peer; a peer has at least two unless it runs only once."""
+"""CPU time of all rounds of a peer; unless it runs only once it has two of them or `rounds`."""
 
 # Largest accepted distance of an end point from the engine's, relative to its largest entry.
 # Both are right to the tolerance 1e-6 of their steps, and stop at the first step below gtol,
@@ -148,7 +148,7 @@ def _time(
             after = engine_block()
             series.ratios.append(2.0 * cost / (before + after))
             before = after
-            share = max(2, min(rounds, int(PEER_SECONDS / max(cost, 1e-9))))
+            share = max(min(2, rounds), min(rounds, int(PEER_SECONDS / max(cost, 1e-9))))
     fill(row, series, ends.factor * networks / peer.networks)
     row.bound = ends.capped
     return ends, before

@@ -115,6 +115,21 @@ def test_bits_depend_on_the_argument_alone(name):
         np.testing.assert_array_equal(part.view(np.uint64), whole[:, :count].view(np.uint64))
 
 
+def test_a_nan_hides_no_huge_argument_of_the_same_lane():
+    """Vectors that are worked on together share one look at their sizes."""
+    rational = activation("rational")
+    for lanes in (2, 4, 8):
+        for place in range(4):
+            z = np.full(4 * lanes, np.nan)
+            z[place * lanes : (place + 1) * lanes] = 1e300
+            f, f1, f2 = _core.activation_values(rational, z, 2)
+            huge = z == 1e300
+            assert (f[huge] == 1e-300).all()
+            assert (f1[huge] == 0.0).all()
+            assert (f2[huge] == 0.0).all()
+            assert np.isnan([f[~huge], f1[~huge], f2[~huge]]).all()
+
+
 def test_results_have_the_shape_of_the_argument():
     z = np.linspace(-1.0, 1.0, 24).reshape(2, 3, 4)
     act = activation("tanh")

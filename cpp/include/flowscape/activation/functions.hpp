@@ -4,6 +4,9 @@
 //
 // sets f = sigma(z), for order >= 1 also f1 = sigma'(z), for order == 2 also f2 = sigma''(z);
 // what is not set keeps its value. Infinite arguments give the limits, NaN gives NaN.
+//
+// A function with a constant kFar is right up to |z| = kFar only, and `mend<order>` sets what it
+// left wrong. Several vectors share one look at their sizes, and no branch comes between them.
 #pragma once
 
 #include "flowscape/activation/elementary.hpp"
@@ -183,23 +186,26 @@ struct Sinh {
 /// z / (1 + z²).
 template <class V>
 struct Rational {
+  static constexpr double kFar = 0x1p510;  // 1 + z² overflows beyond 2^512
+
   template <int order>
   static FLOWSCAPE_INLINE void apply(V z, V& f, V& f1, V& f2) {
     const V one = broadcast<V>(1.0);
     const V sum = fma(z, z, one);
-    V q = reciprocal(sum);
+    const V q = reciprocal(sum);
     f = kFusedFma ? z * q : z / sum;
-    V first = fnma(z, z, one), second = f * fnma(broadcast<V>(4.0), q, one);
-    // Where 1 + z² could overflow the quotients are powers of 1/z.
-    const MaskOf<V> far = abs(z) > broadcast<V>(0x1p510);
-    if (__builtin_expect(any(far), 0)) {
-      q = select<V>(far, 1.0 / z, q);
-      f = select<V>(far, q, f);
-      first = select<V>(far, -one, first);
-      second = select<V>(far, q * q, second);
-    }
-    if constexpr (order >= 1) f1 = (first * q) * q;
-    if constexpr (order >= 2) f2 = second * (q + q);
+    if constexpr (order >= 1) f1 = (fnma(z, z, one) * q) * q;
+    if constexpr (order >= 2) f2 = (f * fnma(broadcast<V>(4.0), q, one)) * (q + q);
+  }
+
+  /// The quotients are powers of 1/z.
+  template <int order>
+  static FLOWSCAPE_INLINE void mend(V z, V& f, V& f1, V& f2) {
+    const MaskOf<V> far = abs(z) > broadcast<V>(kFar);
+    const V q = 1.0 / z;
+    f = select<V>(far, q, f);
+    if constexpr (order >= 1) f1 = select<V>(far, -q * q, f1);
+    if constexpr (order >= 2) f2 = select<V>(far, (q * q) * (q + q), f2);
   }
 };
 

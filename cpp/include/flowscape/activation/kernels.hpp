@@ -11,14 +11,29 @@ namespace flowscape::detail {
 /// 20 % less than one after the other. Sixteen registers hold no more than two.
 inline constexpr int kInterleaved = kLanes == 8 ? 4 : 2;
 
+/// What Function::apply left wrong of `count` vectors (functions.hpp).
+template <template <class> class Function, int order, int count>
+FLOWSCAPE_INLINE void mend_far(const Native (&z)[count], Native (&f)[count], Native (&f1)[count],
+                               Native (&f2)[count]) {
+  if constexpr (requires { Function<Native>::kFar; }) {
+    Native size{};
+#pragma GCC unroll 4
+    for (int u = 0; u < count; ++u) size = max(abs(z[u]), size);  // in this order NaN hides nothing
+    if (__builtin_expect(any(size > broadcast<Native>(Function<Native>::kFar)), 0))
+      for (int u = 0; u < count; ++u) Function<Native>::template mend<order>(z[u], f[u], f1[u], f2[u]);
+  }
+}
+
 /// Value and derivatives of `count` vectors of arguments.
 template <template <class> class Function, int order, int count>
 FLOWSCAPE_INLINE void apply_to(const double* z, double* f, double* f1, double* f2) {
-  Native value[count], first[count], second[count];
+  Native argument[count], value[count], first[count], second[count];
 #pragma GCC unroll 4
-  for (int u = 0; u < count; ++u)
-    Function<Native>::template apply<order>(load<Native>(z + u * kLanes), value[u], first[u],
-                                            second[u]);
+  for (int u = 0; u < count; ++u) {
+    argument[u] = load<Native>(z + u * kLanes);
+    Function<Native>::template apply<order>(argument[u], value[u], first[u], second[u]);
+  }
+  mend_far<Function, order>(argument, value, first, second);
 #pragma GCC unroll 4
   for (int u = 0; u < count; ++u) {
     store(f + u * kLanes, value[u]);
@@ -47,12 +62,12 @@ void accumulating(const PreparedTerm& term, const double* z, double* f, double* 
   const Native s = broadcast<Native>(term.s), h = broadcast<Native>(term.h);
   const Native c = broadcast<Native>(term.c), c1 = c * s, c2 = c1 * s;
   for (std::int64_t i = 0; i < count; i += kLanes) {
-    Native value, first, second;
-    Function<Native>::template apply<order>(fma(s, load<Native>(z + i), h), value, first,
-                                            second);
-    add(f + i, c, value);
-    if constexpr (order >= 1) add(f1 + i, c1, first);
-    if constexpr (order >= 2) add(f2 + i, c2, second);
+    Native argument[] = {fma(s, load<Native>(z + i), h)}, value[1], first[1], second[1];
+    Function<Native>::template apply<order>(argument[0], value[0], first[0], second[0]);
+    mend_far<Function, order>(argument, value, first, second);
+    add(f + i, c, value[0]);
+    if constexpr (order >= 1) add(f1 + i, c1, first[0]);
+    if constexpr (order >= 2) add(f2 + i, c2, second[0]);
   }
 }
 
