@@ -237,14 +237,14 @@ def _w6_facts(group: Group, work: FlowWorkload, flow: fs.Flow, rate: float) -> N
         for _ in range(7):
             series.block()
         unit.append(series.cpu_median)
-    # a call for the Hessian returns a gradient too, which nfev counts: only the rest is added
+    # a call for the Hessian returns a gradient too, which nfev does not count
     gradients, hessians = int(flow.nfev[0]), int(flow.njev[0])
-    evaluations = gradients * unit[0] + hessians * (unit[1] - unit[0])
+    evaluations = gradients * unit[0] + hessians * unit[1]
     overhead = group.rows[0].cpu / evaluations
     group.numbers |= {"unit_f": unit[0], "unit_j": unit[1], "overhead": overhead}
     group.facts += [
         f"The flow costs {number(overhead)} times its evaluations at their unit cost, "
-        f"{gradients} gradients of {seconds(unit[0])}, {hessians} of them with a Hessian for "
+        f"{gradients} gradients of {seconds(unit[0])} and {hessians} with a Hessian of "
         f"{seconds(unit[1])} (goal {goals.W6_OVERHEAD}, {verdict(overhead <= goals.W6_OVERHEAD)}).",
         f"The core's peak was {rate / 1e9:.1f} GFLOP/s.",
     ]
