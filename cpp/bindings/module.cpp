@@ -6,6 +6,7 @@
 namespace flowscape::bindings {
 void bind_activation(pybind11::module_&);
 void bind_objective(pybind11::module_&);
+void bind_extended(pybind11::module_&);
 void bind_flow(pybind11::module_&);
 void bind_descent(pybind11::module_&);
 void bind_polish(pybind11::module_&);
@@ -16,6 +17,7 @@ PYBIND11_MODULE(FLOWSCAPE_MODULE, module) {
   using namespace flowscape::bindings;
   bind_activation(module);
   bind_objective(module);
+  bind_extended(module);
   bind_flow(module);
   bind_descent(module);
   bind_polish(module);

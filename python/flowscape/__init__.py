@@ -34,6 +34,7 @@ if _TYPE_CHECKING:
         StabilityWarning,
         StoreError,
     )
+    from flowscape.extended import jacobian_dd, residual_dd
     from flowscape.flow import Flow, gradient_flow
     from flowscape.limits import Imbalance, LimitFlow, initial_imbalance, limit_flow
     from flowscape.objective import Noise, Problem
@@ -49,6 +50,7 @@ if _TYPE_CHECKING:
     )
     from flowscape.status import Kind, Status
     from flowscape.sweep import RecoverResult, Study, load, recover
+    from flowscape.zero_evidence import ZeroEvidence, decide_zeros
 
 __version__ = "0.1.0"
 
@@ -86,6 +88,7 @@ __all__ = [
     "Term",
     "TwoLayer",
     "Verdicts",
+    "ZeroEvidence",
     "activation",
     "boundary",
     "branches",
@@ -93,11 +96,13 @@ __all__ = [
     "classify",
     "connected_components",
     "count_branches",
+    "decide_zeros",
     "gradient_descent",
     "gradient_flow",
     "imperfect_zero",
     "initial_imbalance",
     "intersection_poset",
+    "jacobian_dd",
     "jacobian_rank",
     "limit_flow",
     "linear_phase_steps",
@@ -105,6 +110,7 @@ __all__ = [
     "matching",
     "polish",
     "recover",
+    "residual_dd",
     "separating_inputs",
     "separation_probability",
 ]
@@ -131,6 +137,7 @@ _HOMES = {
         "StabilityWarning",
         "StoreError",
     ),
+    "extended": ("jacobian_dd", "residual_dd"),
     "flow": ("Flow", "gradient_flow"),
     "limits": ("Imbalance", "LimitFlow", "initial_imbalance", "limit_flow"),
     "objective": ("Noise", "Problem"),
@@ -146,6 +153,7 @@ _HOMES = {
     ),
     "status": ("Kind", "Status"),
     "sweep": ("RecoverResult", "Study", "load", "recover"),
+    "zero_evidence": ("ZeroEvidence", "decide_zeros"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

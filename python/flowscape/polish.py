@@ -4,17 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from flowscape import _core
-from flowscape.errors import OptionError, check_count, check_positive, describe, float_array
+from flowscape.errors import (
+    OptionError,
+    check_choice,
+    check_count,
+    check_positive,
+    describe,
+    float_array,
+)
+from flowscape.extended import refine
 from flowscape.objective import Problem
 from flowscape.status import Status
 from flowscape.threads import MOST_STEPS, checked_progress, thread_count
 
-__all__ = ["Polished", "polish"]
+__all__ = ["PRECISIONS", "Polished", "polish"]
+
+PRECISIONS: tuple[str, ...] = ("double", "double-double")
 
 Floats = NDArray[np.float64]
 
@@ -52,6 +63,13 @@ class Polished:
     iterations : (B,) ndarray of int
     status : (B,) ndarray of int8
         Codes of `Status`; CONVERGED: the gradient is at its floor or at `gtol`.
+    residual_norm : (B,) ndarray
+        Infinity norm of the residual.
+    theta_low : (B, P) ndarray or None
+        With ``precision="double-double"``: the point is theta + theta_low, and loss, zero_loss,
+        gradient_norm, floor and residual_norm are those of 31 digits. Else None.
+    targets : {"samples", "teacher"}
+        What the residual was taken against; see `flowscape.extended.Targets`.
     """
 
     theta: Floats
@@ -66,6 +84,9 @@ class Polished:
     displacement: Floats
     iterations: NDArray[np.int64]
     status: NDArray[np.int8]
+    residual_norm: Floats
+    theta_low: Floats | None
+    targets: str
 
     def __repr__(self) -> str:
         codes = np.atleast_1d(self.status)
@@ -79,6 +100,7 @@ def polish(
     *,
     gtol: float | None = None,
     max_iterations: int = 200,
+    precision: str = "double",
     n_threads: int | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> Polished:
@@ -99,6 +121,11 @@ def polish(
         Stop where the gradient's infinity norm is at most this; default: the round-off floor.
     max_iterations : int
         Newton steps of one point, damped trials included.
+    precision : {"double", "double-double"}
+        ``double-double`` goes on from the end in doubles to about 31 digits (docs/extended.md):
+        values with two doubles each, steps from linear algebra in doubles. Against a teacher
+        that agrees with the samples the residual is taken to 31 digits, too. The spectrum
+        stays that of doubles.
     n_threads : int, optional
         Default: every processor this process may use. No result depends on it.
     progress : callable, optional
@@ -121,14 +148,21 @@ def polish(
     rows = rows[None] if single else rows
     if gtol is not None:
         gtol = check_positive("gtol", gtol, "or None for the round-off floor", zero=True)
-    out = _core.polish(
-        prob.core,
-        rows,
-        0.0 if gtol is None else gtol,
-        check_count("max_iterations", max_iterations, maximum=MOST_STEPS),
-        thread_count(n_threads),
-        checked_progress(progress),
-    )
+    most = check_count("max_iterations", max_iterations, maximum=MOST_STEPS)
+    check_choice("precision", precision, PRECISIONS)
+    threads, progress = thread_count(n_threads), checked_progress(progress)
+    floor = 0.0 if gtol is None else gtol
+    out: dict[str, Any] = _core.polish(prob.core, rows, floor, most, threads, progress)
+    out["targets"] = "samples"
+    if precision == "double-double":
+        steps = out["iterations"]
+        out |= refine(prob, out["theta"], floor, most, threads, progress)
+        out["iterations"] = steps + out["iterations"]
+        _replace_spectrum(prob, out)
+    else:
+        residual = np.abs(prob.residual(out["theta"], n_threads=threads))
+        out["residual_norm"] = residual.reshape(len(rows), -1).max(axis=1)
+        out["theta_low"] = None
     with np.errstate(invalid="ignore", over="ignore"):
         out["displacement"] = np.linalg.norm(out["theta"] - rows, axis=1)
         size, zero = np.abs(out["eigenvalues"]), out["zero_bound"]
@@ -136,5 +170,20 @@ def polish(
         clear = (size <= zero[:, None]) | (size >= np.maximum(_CLEAR * zero, placed)[:, None])
         out["certified"] = clear.all(axis=1) & (out["gradient_norm"] <= out["floor"])
     if single:
-        out = {name: values[0] for name, values in out.items()}
+        whole = ("targets", "theta_low") if out["theta_low"] is None else ("targets",)
+        out = {name: v if name in whole else v[0] for name, v in out.items()}
     return Polished(**out)
+
+
+def _replace_spectrum(prob: Problem, out: dict[str, Any]) -> None:
+    """Set the eigenvalues, their bound and the inertia to those at the rounded new points."""
+    theta = out["theta"]
+    hessian = prob.hessian(theta)
+    finite = np.isfinite(hessian).all(axis=(1, 2))
+    values = np.full_like(theta, np.nan)
+    values[finite] = np.linalg.eigvalsh(hessian[finite])
+    size = np.abs(values).max(axis=1, initial=0.0)
+    bound = prob.noise(theta).hessian + np.finfo(float).eps * theta.shape[1] * size
+    out["eigenvalues"], out["zero_bound"] = values, np.where(finite, bound, np.nan)
+    signs = (values > bound[:, None], values < -bound[:, None], np.abs(values) <= bound[:, None])
+    out["inertia"] = np.stack([part.sum(axis=1) for part in signs], axis=1)

@@ -154,6 +154,12 @@ def polishes(prob, rows, n, _):
 
 
 ATOL = 10.0 ** -(6 + np.arange(37) % 5)
+
+
+def fine_polishes(prob, rows, n, _):
+    return polish(prob, rows, precision="double-double", max_iterations=20, n_threads=n)
+
+
 RUNS = {
     "rosenbrock": (flows("rosenbrock"), FLOW_FIELDS),
     "rosenbrock, own atol": (flows("rosenbrock", atol=ATOL), FLOW_FIELDS),
@@ -172,6 +178,7 @@ RUNS = {
         DESCENT_FIELDS,
     ),
     "polish": (polishes, POLISH_FIELDS),
+    "polish to 31 digits": (fine_polishes, (*POLISH_FIELDS, "theta_low", "residual_norm")),
 }
 
 

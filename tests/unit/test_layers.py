@@ -17,7 +17,7 @@ LAYERS = [
     {"errors", "status", "threads"},
     {"problem", "branches", "separation"},
     {"objective"},
-    {"flow", "limits", "descent", "polish"},
+    {"flow", "limits", "descent", "extended", "polish", "zero_evidence"},
     {"critical", "basins"},
     {"classify"},
     {"sweep"},
@@ -30,7 +30,7 @@ CPP_LAYERS = [
     {"simd", "parallel", "random", "linalg"},
     {"activation"},
     {"objective"},
-    {"flow", "descent", "polish"},
+    {"flow", "descent", "extended", "polish"},
     {"bindings"},
 ]
 

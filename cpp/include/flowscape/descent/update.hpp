@@ -73,6 +73,7 @@ class DescentUpdate {
     const Native rate = load<Native>(rate_), epsilon = broadcast<Native>(options_.epsilon);
     const double beta1 = options_.beta1, beta2 = options_.beta2;
     const Native power1 = beta1 * load<Native>(power1_), power2 = beta2 * load<Native>(power2_);
+    const Native correction1 = 1.0 / (1.0 - power1), correction2 = 1.0 / (1.0 - power2);
     store(power1_, power1);
     store(power2_, power2);
     for (std::int64_t i = 0; i < size_; i += kLanes) {
@@ -81,7 +82,7 @@ class DescentUpdate {
       const Native v = beta2 * load<Native>(second_.data() + i) + (1.0 - beta2) * (g * g);
       store(first_.data() + i, m);
       store(second_.data() + i, v);
-      move(i, rate * (m / (1.0 - power1)) / (sqrt(v / (1.0 - power2)) + epsilon));
+      move(i, rate * (m * correction1) / (sqrt(v * correction2) + epsilon));
     }
   }
 
