@@ -24,6 +24,7 @@ if _TYPE_CHECKING:
         matching,
     )
     from flowscape.classify import Verdicts, classify
+    from flowscape.critical import connect, recovery_stability, straight_barrier
     from flowscape.descent import Descent, gradient_descent, linear_phase_steps
     from flowscape.errors import (
         FlowscapeError,
@@ -94,6 +95,7 @@ __all__ = [
     "branches",
     "check",
     "classify",
+    "connect",
     "connected_components",
     "count_branches",
     "decide_zeros",
@@ -111,8 +113,10 @@ __all__ = [
     "polish",
     "recover",
     "residual_dd",
+    "recovery_stability",
     "separating_inputs",
     "separation_probability",
+    "straight_barrier",
 ]
 
 _HOMES = {
@@ -128,6 +132,7 @@ _HOMES = {
     "basins": ("Boundary", "Edge", "boundary"),
     "classify": ("Verdicts", "classify"),
     "descent": ("Descent", "gradient_descent", "linear_phase_steps"),
+    "critical": ("connect", "recovery_stability", "straight_barrier"),
     "errors": (
         "FlowscapeError",
         "InternalError",

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flowscape.problem.activation import Activation
+from flowscape.problem.network import TwoLayer
 
 Floats = NDArray[np.float64]
 
@@ -50,6 +51,13 @@ class Setting:
     at_zero: float
     zeros: tuple[float, ...]
     activation: Activation
+
+    @property
+    def network(self) -> TwoLayer:
+        """The student."""
+        return TwoLayer(
+            self.width, self.inputs, self.activation, self.bias, self.outputs, self.output_bias
+        )
 
     @property
     def incoming(self) -> int:

@@ -1,0 +1,13 @@
+"""Local geometry that needs flows or losses: paths of zero loss, recovery stability."""
+
+from flowscape.critical.paths import ZeroLossPath, connect, straight_barrier
+from flowscape.critical.recovery import RecoveryMeasurement, RecoveryPrediction, recovery_stability
+
+__all__ = [
+    "RecoveryMeasurement",
+    "RecoveryPrediction",
+    "ZeroLossPath",
+    "connect",
+    "recovery_stability",
+    "straight_barrier",
+]

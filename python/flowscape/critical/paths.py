@@ -1,0 +1,293 @@
+"""Explicit paths of zero loss between two perfect networks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from flowscape.branches import Branches
+from flowscape.branches.reduce import CONSTANT, SILENT, reduce_network
+from flowscape.errors import ProblemError, check_count, check_positive, finite_array
+from flowscape.objective import Problem
+
+__all__ = ["ZeroLossPath", "connect", "straight_barrier"]
+
+Floats = NDArray[np.float64]
+
+_CONSTANT_LABEL = -1
+
+
+@dataclass(frozen=True)
+class ZeroLossPath:
+    """A polygon in Q*: every point of every side is the target.
+
+    Attributes
+    ----------
+    vertices : (V, P) ndarray
+        From theta_a to theta_b; at least two.
+    notes : tuple of str
+        What each side does, in words; one fewer than vertices.
+    """
+
+    vertices: Floats
+    notes: tuple[str, ...]
+
+    @property
+    def length(self) -> float:
+        """Euclidean length."""
+        return float(np.linalg.norm(np.diff(self.vertices, axis=0), axis=1).sum())
+
+    @property
+    def straight_length(self) -> float:
+        """Distance of the ends."""
+        return float(np.linalg.norm(self.vertices[-1] - self.vertices[0]))
+
+    def points(self, number: int) -> Floats:
+        """Return `number` >= 2 points (number, P), evenly spaced in arc length."""
+        number = check_count("number", number, minimum=2)
+        sides = np.linalg.norm(np.diff(self.vertices, axis=0), axis=1)
+        places = np.concatenate([[0.0], np.cumsum(sides)])
+        wanted = np.linspace(0.0, places[-1], number)
+        columns = [np.interp(wanted, places, column) for column in self.vertices.T]
+        return np.stack(columns, axis=1)
+
+
+def connect(
+    family: Branches, theta_a: ArrayLike, theta_b: ArrayLike, *, tol: float = 1e-6
+) -> ZeroLossPath:
+    """Return a path of zero loss between two perfect networks of a student wider than the target.
+
+    Parameters
+    ----------
+    family : Branches
+        Of the student and the target.
+    theta_a, theta_b : (P,) array_like
+        Points of Q*, up to `tol`.
+    tol : float
+        Distance > 0 up to which incoming vectors, and sums of outgoing weights, count as equal.
+
+    Raises
+    ------
+    ProblemError
+        If a point is not perfect, or no neuron can be spared: then Q* is not connected
+        (m = m0: m0! points) or the path would have to be curved.
+
+    Notes
+    -----
+    Within a group outgoing weights move to one neuron; the others have a = 0 and their incoming
+    vectors are free. A target neuron changes places by moving a spare neuron's incoming vector
+    on its own and handing over the outgoing weight. Every step is a straight line on which f
+    does not change. Connectedness for m > m0: Simsek et al. 2021.
+    """
+    tol = check_positive("tol", tol)
+    n = family.setting.n_params
+    ends = [
+        _End(family, finite_array(name, theta, (n,)), name, tol)
+        for name, theta in (("theta_a", theta_a), ("theta_b", theta_b))
+    ]
+    first, last = ends
+    _choose_carriers(first, last)
+    walk = _Walk(first)
+    walk.add(first.gathered(), "outgoing weights of every group move to one neuron")
+    spare = family.setting.width - len(first.carrier)
+    if not _same_carriers(first, last):
+        if spare == 0:
+            raise ProblemError(
+                f"width={family.setting.width} leaves no neuron to spare, so the two points are "
+                "not connected by this construction; use a wider student"
+            )
+        _exchange(walk, first, last)
+    goal = last.gathered()
+    walk.add(goal, "neurons with a = 0 move their incoming vectors")
+    walk.add((last.outgoing, last.incoming, last.constant), "outgoing weights spread out again")
+    return walk.path()
+
+
+class _End:
+    """One end of the path, group by group."""
+
+    def __init__(self, family: Branches, theta: Floats, name: str, tol: float) -> None:
+        s = self.setting = family.setting
+        self.target, self.theta = family.target, theta
+        parts = (part[0] for part in s.split(theta[None]))
+        self.outgoing, self.incoming, self.constant = parts
+        found = reduce_network(s, theta, tol)
+        self.signs = found.signs.astype(np.float64)
+        self.members: dict[int, list[int]] = {}
+        groups: dict[int, list[int]] = {}
+        for k, g in enumerate(found.group.tolist()):
+            groups.setdefault(g, []).append(k)
+        self.flat = groups.pop(SILENT, []) + groups.pop(CONSTANT, [])
+        vectors = {g: found.vectors[g] for g in groups}
+        if self.flat and not (s.bias or s.output_bias or s.silent):
+            groups[-9], self.flat = self.flat, []  # w = 0 is a vector like any other
+            vectors[-9] = np.zeros(s.incoming)
+        for g, block in groups.items():
+            self._label(vectors[g], block, name, tol)
+        missing = [t for t in range(self.target.m0) if t not in self.members]
+        gap = float(np.abs(found.constant - self._own_constant()).max())
+        if missing or gap > tol * (1.0 + float(np.abs(theta).max())):
+            raise ProblemError(f"{name} is not a perfect network; give points of Q*")
+        if self._needs_constant:
+            values = np.abs(s.sigma(self.incoming[self.flat, -1] + s.centre)[0])
+            order = np.argsort(-values)
+            self.members[_CONSTANT_LABEL] = [self.flat[int(i)] for i in order]
+        self.carrier: dict[int, int] = {}
+
+    @property
+    def _needs_constant(self) -> bool:
+        return self.target.has_constant and not self.setting.output_bias
+
+    def _own_constant(self) -> Floats:
+        """Return the constant part that the reduction of this end must have."""
+        s, target = self.setting, self.target
+        if s.bias or s.output_bias or s.silent:
+            return target.constant
+        flat = [t for t in range(target.m0) if not target.incoming[t].any()]
+        return s.at_zero * target.outgoing[flat].sum(axis=0)
+
+    def _label(self, vector: Floats, block: list[int], name: str, tol: float) -> None:
+        total = (self.signs[block, None] * self.outgoing[block]).sum(axis=0)
+        for t in range(self.target.m0):
+            for sign in (1.0, -1.0) if self.setting.signed else (1.0,):
+                if np.linalg.norm(sign * vector - self.target.incoming[t]) <= tol:
+                    self.signs[block] *= sign
+                    if np.linalg.norm(sign * total - self.target.outgoing[t]) <= tol:
+                        self.members[t] = block
+                        return
+        if np.linalg.norm(total) > tol:
+            raise ProblemError(
+                f"{name} has a group of neurons with outgoing sum {total.tolist()} that is no "
+                "target neuron; give points of Q*"
+            )
+
+    def vector(self, label: int) -> Floats:
+        """Return the incoming vector of a label at its carrier."""
+        k = self.carrier[label]
+        if label == _CONSTANT_LABEL:
+            vector = np.zeros(self.setting.incoming)
+            vector[-1] = self.incoming[k, -1]
+            return vector
+        return self.signs[k] * self.target.incoming[label]
+
+    def weight(self, label: int) -> Floats:
+        """Return the outgoing weight of a label at its carrier."""
+        if label == _CONSTANT_LABEL:
+            at = self.incoming[self.carrier[label], -1] + self.setting.centre
+            value: Floats = self.target.constant / float(self.setting.sigma(np.array([at]))[0][0])
+            return value
+        return self.signs[self.carrier[label]] * self.target.outgoing[label]
+
+    def gathered(self) -> tuple[Floats, Floats, Floats]:
+        """Return this end with every label on its carrier and all other outgoing weights 0."""
+        outgoing, incoming = np.zeros_like(self.outgoing), self.incoming.copy()
+        for label, k in self.carrier.items():
+            outgoing[k], incoming[k] = self.weight(label), self.vector(label)
+        constant = self.target.constant if self.setting.output_bias else self.constant
+        return outgoing, incoming, constant.copy()
+
+
+def _choose_carriers(first: _End, last: _End) -> None:
+    """Let a label be carried by the same neuron with the same vector at both ends if possible."""
+    for label, block in first.members.items():
+        other = last.members[label]
+        shared = [k for k in block if k in other]
+        alike = [k for k in shared if first.signs[k] == last.signs[k]]
+        if label == _CONSTANT_LABEL:
+            first.carrier[label], last.carrier[label] = block[0], other[0]
+            continue
+        choice = (alike or shared or [None])[0]
+        first.carrier[label] = block[0] if choice is None else choice
+        last.carrier[label] = other[0] if choice is None else choice
+
+
+def _same_carriers(first: _End, last: _End) -> bool:
+    return all(_in_place(first, last, t, first.carrier[t], first.vector(t)) for t in first.carrier)
+
+
+def _in_place(first: _End, last: _End, label: int, k: int, vector: Floats) -> bool:
+    return k == last.carrier[label] and bool(np.array_equal(vector, last.vector(label)))
+
+
+class _Walk:
+    """Collects vertices."""
+
+    def __init__(self, first: _End) -> None:
+        self.setting = first.setting
+        self.state = (first.outgoing, first.incoming, first.constant)
+        self.vertices = [first.theta]
+        self.notes: list[str] = []
+
+    def add(self, state: Iterable[Floats], note: str) -> None:
+        outgoing, incoming, constant = (np.array(part) for part in state)
+        self.state = (outgoing, incoming, constant)
+        theta = self.setting.join(outgoing[None], incoming[None], constant[None])[0]
+        if not np.array_equal(theta, self.vertices[-1]):
+            self.vertices.append(theta)
+            self.notes.append(note)
+
+    def path(self) -> ZeroLossPath:
+        if len(self.vertices) == 1:
+            return ZeroLossPath(np.stack([self.vertices[0]] * 2), ("nothing to do",))
+        return ZeroLossPath(np.stack(self.vertices), tuple(self.notes))
+
+
+def _exchange(walk: _Walk, first: _End, last: _End) -> None:
+    """Hand labels over between neurons until all are where the last end has them."""
+    at = dict(first.carrier)
+    vectors = {label: first.vector(label) for label in at}
+    while True:
+        wrong = [t for t in at if not _in_place(first, last, t, at[t], vectors[t])]
+        if not wrong:
+            return
+        ready = [t for t in wrong if last.carrier[t] not in at.values()]
+        if ready:
+            label = ready[0]
+            k, vector, weight = last.carrier[label], last.vector(label), last.weight(label)
+        else:  # a cycle: the first of it steps aside
+            label = wrong[0]
+            k = next(k for k in range(walk.setting.width) if k not in at.values())
+            vector, weight = last.vector(label), last.weight(label)
+        outgoing, incoming, constant = (part.copy() for part in walk.state)
+        incoming[k] = vector
+        walk.add((outgoing, incoming, constant), f"neuron {k + 1} (a = 0) moves to its new place")
+        outgoing[at[label]], outgoing[k] = 0.0, weight
+        word = "the constant" if label == _CONSTANT_LABEL else f"target neuron {label + 1}"
+        walk.add((outgoing, incoming, constant), f"{word} goes from {at[label] + 1} to {k + 1}")
+        at[label], vectors[label] = k, vector
+
+
+def straight_barrier(
+    prob: Problem, theta_a: ArrayLike, theta_b: ArrayLike, *, points: int = 1001
+) -> tuple[float, float]:
+    """Return (height, place): the largest loss on the straight line between two points.
+
+    Parameters
+    ----------
+    prob : Problem
+        Whose loss is meant.
+    theta_a, theta_b : (P,) array_like
+    points : int
+        Grid, refined once around its maximum.
+
+    Returns
+    -------
+    height : float
+        Above the larger of the two ends' losses; 0 if an end is the maximum.
+    place : float
+        In [0, 1].
+    """
+    p = prob.net.n_params
+    a, b = finite_array("theta_a", theta_a, (p,)), finite_array("theta_b", theta_b, (p,))
+    points = check_count("points", points, minimum=3)
+    low, high = 0.0, 1.0
+    for _ in range(2):
+        t = np.linspace(low, high, points)
+        loss = prob.loss(a + t[:, None] * (b - a))
+        best = int(np.argmax(loss))
+        low, high = t[max(best - 1, 0)], t[min(best + 1, points - 1)]
+    ends = prob.loss(np.stack([a, b]))
+    return max(0.0, float(loss[best] - ends.max())), float(t[best])
