@@ -69,7 +69,7 @@ def test_table_2_for_two_neurons(case, rng):
                 assert found.recovered.mean() >= 0.5, (name, n)
                 assert np.all(found.defect < 1e-3 * found.start_defect)
             else:
-                assert found.lost.all(), (name, n)
+                assert found.lost.mean() >= 0.75, (name, n)
                 assert np.median(found.defect / found.start_defect) > 1e-3
             if found.prediction.exponential:
                 assert not found.power_law.any(), (name, n)
