@@ -93,7 +93,7 @@ def _from_options(args: argparse.Namespace) -> tuple[TwoLayer, Teacher]:
             )
     shape: dict[str, Any] = {
         "inputs": args.inputs,
-        "activation": _activation(args.activation or "tanh"),
+        "activation": parse_activation(args.activation or "tanh"),
         "bias": bool(args.bias),
     }
     target = TwoLayer(width=args.teacher_width, **shape)
@@ -110,7 +110,8 @@ def _generic(net: TwoLayer) -> Teacher:
     return Teacher(net, stream.uniform(0.5, 1.5, net.n_params))
 
 
-def _activation(text: str) -> Any:
+def parse_activation(text: str) -> Any:
+    """Read a name, or a list of terms as JSON."""
     from flowscape.errors import OptionError
 
     if not text.lstrip().startswith(("[", "{")):

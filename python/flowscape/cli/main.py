@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from flowscape.cli import branches, check, classify, info, paper, recover, report
+from flowscape.cli import activation, branches, check, classify, info, paper, recover, report
 from flowscape.errors import OptionError, ProblemError, ShapeError, StoreError
 
 _COMMANDS = {
@@ -18,6 +18,7 @@ _COMMANDS = {
     "report": report,
     "paper": paper,
     "check": check,
+    "activation": activation,
     "info": info,
 }
 _MISUSE = 2

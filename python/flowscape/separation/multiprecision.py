@@ -58,8 +58,10 @@ def _sigma(mp: Any, activation: Activation, z: Any) -> tuple[Any, Any]:
             value += c
             continue
         if term.name == "polynomial":
-            coefficients = [mp.mpf(x) for x in reversed(term.coefficients)]
-            f, f1 = mp.polyval(coefficients, s * z + h, derivative=True)
+            f = f1 = mp.mpf(0)
+            for coefficient in reversed(term.coefficients):
+                f1 = f1 * (s * z + h) + f
+                f = f * (s * z + h) + coefficient
         elif term.name in table:
             f = table[term.name](s * z + h)
             f1 = mp.diff(table[term.name], s * z + h)

@@ -61,8 +61,12 @@ def test_table_2_for_two_neurons(case, rng):
     x = np.concatenate([CONVEX, [[0.4, -0.6], [-0.3, 0.5], [1.2, 0.8]]])
     table = {}
     for name, branch, point in (("Q1", family[0], theta), ("Q2", family[1], free)):
+        # Q2's basin is small, as a singular value is; near Q1 the loss is of fourth order
+        radius = 0.03 if name == "Q1" else 1e-3
         for n in (2, 3, 4, 5, 7):
-            found = recovery_stability(branch, teacher, x[:n], point, runs=8, rng=rng)
+            found = recovery_stability(
+                branch, teacher, x[:n], point, radius=radius, runs=8, rng=rng
+            )
             assert found.prediction.stable is not None
             if found.prediction.stable:
                 assert not found.lost.any(), (name, n)
