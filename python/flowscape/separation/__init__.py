@@ -1,5 +1,10 @@
 """Branches against sample sets: ranks, quadratic forms, verdicts on separation."""
 
+from flowscape.separation.assumptions import (
+    generic_activation,
+    linear_independence,
+    rapid_decrease,
+)
 from flowscape.separation.imperfect import ImperfectZero, RankDrop, imperfect_zero, rank_drops
 from flowscape.separation.probability import SeparationProbability, separation_probability
 from flowscape.separation.samples import (
@@ -19,9 +24,12 @@ __all__ = [
     "Separation",
     "SeparationProbability",
     "SeparationVerdict",
+    "generic_activation",
     "imperfect_zero",
     "jacobian_rank",
+    "linear_independence",
     "rank_drops",
+    "rapid_decrease",
     "separating_inputs",
     "separation_probability",
 ]
