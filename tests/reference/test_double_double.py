@@ -289,7 +289,7 @@ def test_zeros_near_a_branch_are_told_apart(samples, branch):
     assert (evidence.kind == expected).all()
     if expected == Kind.IMPERFECT:  # as far away as they were put
         assert (evidence.distance > 1e-2 * np.array(SCALES)).all()
-        assert (evidence.between > 100.0 * evidence.bound).all()
+        assert (evidence.radius < 1e-3 * evidence.distance).all()
 
 
 def test_imperfect_zeros_are_zeros_at_sixty_digits():
