@@ -1,7 +1,6 @@
 #include "flowscape/descent/descent.hpp"
 
-#include <memory>
-#include <vector>
+#include <algorithm>
 
 #include "flowscape/descent/lanes.hpp"
 #include "flowscape/parallel.hpp"
@@ -9,33 +8,19 @@
 namespace flowscape {
 namespace {
 
-// Blocks that a thread advances in turn: while one waits for the end of its chain of operations,
-// the next one begins. Three or four bring nothing more.
-constexpr std::int64_t kBlocks = 2;
-
 /// Takes runs from the queue until it is empty and every lane is idle.
 template <class Gradient>
 void follow(const Objective& objective, const DescentOptions& options,
-            const DescentOutput& output, FlowQueue& queue, std::int64_t count) {
-  std::vector<std::unique_ptr<DescentLanes<Gradient>>> blocks;
-  for (std::int64_t i = 0; i < count; ++i)
-    blocks.push_back(std::make_unique<DescentLanes<Gradient>>(objective, options, output, queue));
-  for (;;) {
-    std::erase_if(blocks, [](const auto& block) { return !block->live(); });
-    if (blocks.empty()) return;
-    std::int64_t most = kLookEvery, taken = 0;
-    for (const auto& block : blocks) most = std::min(most, block->until_look());
-    bool halted = false, stopping = false;
-    while (taken < most && !halted && !stopping) {
-      for (const auto& block : blocks) halted |= block->step();
-      ++taken;
-      stopping = queue.stop->load(std::memory_order_relaxed);
-    }
-    for (const auto& block : blocks) {
-      block->settle(taken);
-      if (stopping) block->interrupt();
-    }
-    if (stopping) return;
+            const DescentOutput& output, FlowQueue& queue) {
+  DescentLanes<Gradient> lanes(objective, options, output, queue);
+  const auto stopping = [&queue] { return queue.stop->load(std::memory_order_relaxed); };
+  while (lanes.live()) {
+    const std::int64_t most = lanes.until_look();
+    std::int64_t taken = 0;
+    for (bool halted = false; taken < most && !halted && !stopping(); ++taken)
+      halted = lanes.step();
+    lanes.settle(taken);
+    if (stopping()) return lanes.interrupt();
   }
 }
 
@@ -43,12 +28,11 @@ template <class Gradient>
 void follow_all(const Objective& objective, const DescentOptions& options, std::int64_t batch,
                 const DescentOutput& output, FlowQueue& queue, int n_threads) {
   constexpr std::int64_t W = Gradient::W;
-  const std::int64_t filled = (batch + W - 1) / W;
-  const int threads = static_cast<int>(std::clamp<std::int64_t>(filled, 1, std::max(1, n_threads)));
-  const std::int64_t blocks = W > 1 && filled > threads ? kBlocks : 1;
+  const int threads = static_cast<int>(
+      std::clamp<std::int64_t>((batch + W - 1) / W, 1, std::max(1, n_threads)));
   // One item per thread: the runs themselves are handed out by the queue.
   parallel_items(threads, threads, [&] {
-    return [&](std::int64_t) { follow<Gradient>(objective, options, output, queue, blocks); };
+    return [&](std::int64_t) { follow<Gradient>(objective, options, output, queue); };
   });
 }
 
