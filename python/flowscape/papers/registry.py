@@ -15,7 +15,10 @@ from flowscape.papers.statement import Statement, Statements
 __all__ = ["PAPERS", "Paper", "check", "checks", "mutations", "paper", "run", "split_name"]
 
 # One package per paper; it holds a `PAPER`. Imported when it is asked for.
-_HOMES = {"single-neuron-target": "flowscape.papers.single_neuron_target"}
+_HOMES = {
+    "local-recovery": "flowscape.papers.local_recovery",
+    "single-neuron-target": "flowscape.papers.single_neuron_target",
+}
 
 PAPERS: tuple[str, ...] = tuple(_HOMES)
 
