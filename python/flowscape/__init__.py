@@ -37,7 +37,18 @@ if _TYPE_CHECKING:
     )
     from flowscape.extended import jacobian_dd, residual_dd
     from flowscape.flow import Flow, gradient_flow
-    from flowscape.limits import Imbalance, LimitFlow, initial_imbalance, limit_flow
+    from flowscape.limits import (
+        Approach,
+        FlowInto,
+        Imbalance,
+        LimitFlow,
+        LimitGeometry,
+        fit_approach,
+        flow_into,
+        initial_imbalance,
+        limit_flow,
+        limit_geometry,
+    )
     from flowscape.objective import Noise, Problem
     from flowscape.papers import Check, check
     from flowscape.polish import Polished, polish
@@ -60,6 +71,7 @@ _core = _importlib.import_module(f"{__name__}._core")
 
 __all__ = [
     "Activation",
+    "Approach",
     "Boundary",
     "Branch",
     "Branches",
@@ -67,11 +79,13 @@ __all__ = [
     "Descent",
     "Edge",
     "Flow",
+    "FlowInto",
     "FlowscapeError",
     "Imbalance",
     "InternalError",
     "Kind",
     "LimitFlow",
+    "LimitGeometry",
     "Noise",
     "OptionError",
     "Polished",
@@ -99,6 +113,8 @@ __all__ = [
     "connected_components",
     "count_branches",
     "decide_zeros",
+    "fit_approach",
+    "flow_into",
     "gradient_descent",
     "gradient_flow",
     "imperfect_zero",
@@ -107,6 +123,7 @@ __all__ = [
     "jacobian_dd",
     "jacobian_rank",
     "limit_flow",
+    "limit_geometry",
     "linear_phase_steps",
     "load",
     "matching",
@@ -144,7 +161,18 @@ _HOMES = {
     ),
     "extended": ("jacobian_dd", "residual_dd"),
     "flow": ("Flow", "gradient_flow"),
-    "limits": ("Imbalance", "LimitFlow", "initial_imbalance", "limit_flow"),
+    "limits": (
+        "Approach",
+        "FlowInto",
+        "Imbalance",
+        "LimitFlow",
+        "LimitGeometry",
+        "fit_approach",
+        "flow_into",
+        "initial_imbalance",
+        "limit_flow",
+        "limit_geometry",
+    ),
     "objective": ("Noise", "Problem"),
     "papers": ("Check", "check"),
     "polish": ("Polished", "polish"),
