@@ -44,6 +44,23 @@ def test_finite_starts_end_on_the_two_sides():
     assert quantity[0] > 0 > quantity[1]
 
 
+def test_verdicts_are_right_up_to_the_border_and_next_to_the_origin():
+    """At small ratios the limit is next to the branch on which neuron 2 is silent."""
+    prob, found = example_1(even_inputs(6)), found_for(6)
+    ratios = np.array([0.005, 0.01, 0.02, found.ratio - 1e-4, found.ratio + 1e-4, 0.72])
+    flow = end_points(prob, ratios).flow
+    verdicts = fs.classify(prob, fs.polish(prob, flow.theta), flow)
+    kinds = [o.representative.kind for o in fs.branches(prob.net, prob.teacher).orbits()]
+    assert (verdicts.kind == fs.Kind.PERFECT).all()
+    second, first = "labelled 1 | free 1", "labelled 2"
+    assert [kinds[k] for k in verdicts.branch] == [second] * 4 + [first] * 2
+
+
+def test_samples_that_do_not_separate_have_no_demarcation():
+    with pytest.raises(fs.OptionError, match="at least 5 samples"):
+        demarcation(example_1(even_inputs(4)))
+
+
 def test_the_fraction_is_that_of_gaussian_starts():
     """8000 starts: the standard error of the fraction is below 0.0046."""
     prob = example_1(even_inputs(6))

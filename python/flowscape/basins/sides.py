@@ -23,6 +23,8 @@ SideRule = Callable[[Flow], Ints]
 
 UNKNOWN = -1
 
+_FINISHED = (Status.CONVERGED, Status.TAIL_EXTRAPOLATED, Status.ESCAPED)
+
 # Largest distance of an end from the closure of a branch.
 _NEAR = 5e-2
 # Losses this many times apart, or with such a difference to the larger one, are two losses.
@@ -65,6 +67,12 @@ def choose_sides(prob: Problem, ends: Flow, side: SideRule | None) -> tuple[Side
             one, two = rule(ends)
             if one != two and UNKNOWN not in (one, two):
                 return rule, name
+    for name, status in zip(("theta_a", "theta_b"), ends.status, strict=True):
+        if status not in _FINISHED:
+            raise OptionError(
+                f"{name} starts a flow that did not reach an end ({Status(status).message}); "
+                "change max_steps or rtol, or give another start"
+            )
     raise OptionError(
         "theta_b ends where theta_a does: same branch, loss and place of both limits; give starts "
         "whose flows end on different sides, or `side`"

@@ -165,6 +165,7 @@ def limit_flow(
         u = np.minimum(u, manifold.parameter(t_max))
     start, t_start = manifold(u), manifold.time(u)
     if gtol is not None:
+        gtol = check_positive("gtol", gtol, "or None for the round-off floor", zero=True)
         gradient = np.abs(prob.gradient(start, n_threads=threads)).max(axis=1, initial=0.0)
         if len(gradient) and gtol >= gradient.min():
             raise OptionError(
@@ -172,6 +173,8 @@ def limit_flow(
                 "leaves the series; lower it"
             )
     sizes = np.linalg.norm(start, axis=1)
+    if atol is not None:
+        atol = check_positive("atol", atol, "or None for 1e-3 rtol times the start")
     tolerance = _ATOL * rtol * sizes if atol is None else np.full(len(sizes), atol)
 
     def follow(rows: NDArray[np.int64], ended: int) -> Flow:

@@ -145,6 +145,7 @@ def test_arcs_keep_unit_length():
         ({"theta_b": [0.3]}, "theta_b"),
         ({"limit": True, "theta_a": [0.0], "theta_b": [1.0]}, "theta_a=0"),
         ({"limit": True, "theta_a": [1.0], "theta_b": [-1.0]}, "opposite"),
+        ({"max_steps": 3}, "theta_a starts a flow that did not reach an end"),
         ({"rtol": 1e-13}, "rtol"),
         ({"sections": 1}, "sections"),
         ({"side": 3}, "side=3"),

@@ -164,6 +164,8 @@ def test_cancelling_targets_count_as_zero_gamma():
         ({"imbalance": [[1.0, 1.0], [0.0, 0.0]]}, "imbalance=0"),
         ({"imbalance": [1.0]}, "imbalance"),
         ({"rtol": 0.0}, "rtol"),
+        ({"gtol": "x"}, "gtol='x'"),
+        ({"atol": -1.0}, "atol"),
         ({"gtol": 1e3}, "gtol=1000.0 must be below"),
         ({"save_at": []}, "save_at"),
         ({"save_at": [2.0, 1.0]}, "ascending"),

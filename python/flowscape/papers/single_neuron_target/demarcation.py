@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from flowscape.basins import Boundary, boundary
+from flowscape.errors import OptionError
 from flowscape.limits import LimitFlow, limit_flow
 from flowscape.objective import Problem
 
@@ -93,9 +94,14 @@ def demarcation(
     Raises
     ------
     OptionError
-        If both ends of [low, high] lead to one branch.
+        If both ends of [low, high] lead to one branch, or one of them to none.
     """
     border = boundary(prob, [1.0, low], [1.0, high], limit=True, rtol=_RTOL, n_threads=n_threads)
+    if border.rule != "branch":
+        raise OptionError(
+            f"prob has {len(prob.data)} samples, for which the ends at low={low!r} and "
+            f"high={high!r} are not both on a branch; take at least 5 samples"
+        )
     bracketed = float(border.theta[1] / border.theta[0])
     angle = float(np.arctan(high) - np.arctan(low))
     stretch = angle * (1.0 + bracketed**2)
