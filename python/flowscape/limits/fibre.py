@@ -149,15 +149,16 @@ def _radius(prob: Problem, point: Floats, coefficients: Floats, rate: float) -> 
     A defect D(u) ~ u^(order + 1) of the invariance equation makes an error of at most
     D / (rate (order - 1)), if nothing grows faster than twice the linear rate.
     """
-    offsets = _horner(coefficients, _RADII)
-    powers = np.arange(len(coefficients), dtype=float)
-    slopes = _horner(powers[:, None] * coefficients, _RADII)
-    defect = np.linalg.norm(rate * slopes - prob.gradient(point + offsets), axis=1)
-    size = np.linalg.norm(offsets, axis=1)
-    straight = np.linalg.norm(_RADII[:, None] * coefficients[1], axis=1)
-    bent = np.linalg.norm(offsets - _RADII[:, None] * coefficients[1], axis=1)
-    error = defect / (rate * (_ORDER - 1) * size)
-    error = np.where((bent <= 0.25 * straight) & np.isfinite(error), error, np.inf)
+    with np.errstate(over="ignore", invalid="ignore"):  # at the largest radii, where unusable
+        offsets = _horner(coefficients, _RADII)
+        powers = np.arange(len(coefficients), dtype=float)
+        slopes = _horner(powers[:, None] * coefficients, _RADII)
+        defect = np.linalg.norm(rate * slopes - prob.gradient(point + offsets), axis=1)
+        size = np.linalg.norm(offsets, axis=1)
+        straight = np.linalg.norm(_RADII[:, None] * coefficients[1], axis=1)
+        bent = np.linalg.norm(offsets - _RADII[:, None] * coefficients[1], axis=1)
+        error = defect / (rate * (_ORDER - 1) * size)
+        error = np.where((bent <= 0.25 * straight) & np.isfinite(error), error, np.inf)
     good = error <= _TARGET
     place = int(good.argmax()) if good.any() else int(error.argmin())
     return float(_RADII[place]), float(error[place])

@@ -252,15 +252,16 @@ def _radii(prob: Problem, manifold: Manifold, target: float, threads: int) -> tu
     """
     runs = len(manifold.coefficients)
     u = np.broadcast_to(_RADII, (runs, len(_RADII)))
-    points = manifold(u)
-    p = points.shape[-1]
-    pull = -prob.gradient(points.reshape(-1, p), n_threads=threads).reshape(points.shape)
-    defect = np.linalg.norm(pull - manifold.rate * manifold.derivative(u), axis=-1)
-    size = np.linalg.norm(points, axis=-1)
-    linear = manifold.scale * u
-    error = defect / (manifold.rate * (ORDER - 1) * size)
-    bent = np.linalg.norm(points - u[..., None] * manifold.coefficients[:, None, 1], axis=-1)
-    error = np.where((bent <= _NONLINEAR * linear) & np.isfinite(error), error, np.inf)
+    with np.errstate(over="ignore", invalid="ignore"):  # at the largest radii, where unusable
+        points = manifold(u)
+        p = points.shape[-1]
+        pull = -prob.gradient(points.reshape(-1, p), n_threads=threads).reshape(points.shape)
+        defect = np.linalg.norm(pull - manifold.rate * manifold.derivative(u), axis=-1)
+        size = np.linalg.norm(points, axis=-1)
+        linear = manifold.scale * u
+        error = defect / (manifold.rate * (ORDER - 1) * size)
+        bent = np.linalg.norm(points - u[..., None] * manifold.coefficients[:, None, 1], axis=-1)
+        error = np.where((bent <= _NONLINEAR * linear) & np.isfinite(error), error, np.inf)
     good = error <= target
     # argmax is the first, largest radius that is good; if none is, the best one
     place = np.where(good.any(axis=1), good.argmax(axis=1), error.argmin(axis=1))

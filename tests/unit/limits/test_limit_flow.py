@@ -46,6 +46,27 @@ def test_units_of_the_targets_do_not_matter(size):
     assert flow.start_error < 1e-12
 
 
+@pytest.mark.parametrize(
+    "activation",
+    [
+        [{"name": "tanh", "s": 50.0}],
+        [{"name": "tanh", "s": 1e-3}],
+        "sinh",
+        "arctan",
+        [{"name": "sin", "s": 10.0}, {"name": "polynomial", "coefficients": [0.0, -9.9]}],
+    ],
+)
+def test_steep_flat_and_growing_odd_activations(activation):
+    """From 1e-7 in the eigenspace the distance is of the order 1e-14, so that of the tolerance."""
+    prob = make("mean", activation, y=3 * np.tanh(X + 1))
+    found = fs.limit_flow(prob, [1.0, -0.5], rtol=1e-9, t_max=0.0)
+    assert found.start_error < 1e-11
+    start = 1e-7 * np.outer(found.imbalance, Origin.of(prob).direction).ravel()
+    wait = float(found.t_start + np.log(1e7) / found.rate)
+    end = fs.gradient_flow(prob, start, rtol=1e-10, atol=1e-21, t_max=wait).theta
+    assert np.linalg.norm(end - found.start) < 1e-9 * np.linalg.norm(found.start)
+
+
 def test_times_belong_to_the_loss():
     """Twice the loss is half the time: h(t) of `sum` is h(2 t) of `half_sum`."""
     times = np.array([-0.4, -0.1, 0.2, 0.6])
