@@ -161,7 +161,7 @@ def polish(
         _replace_spectrum(prob, out)
     else:
         residual = np.abs(prob.residual(out["theta"], n_threads=threads))
-        out["residual_norm"] = residual.reshape(len(rows), -1).max(axis=1)
+        out["residual_norm"] = residual.max(axis=tuple(range(1, residual.ndim)))
         out["theta_low"] = None
     with np.errstate(invalid="ignore", over="ignore"):
         out["displacement"] = np.linalg.norm(out["theta"] - rows, axis=1)
