@@ -4,6 +4,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+import scipy.integrate
 
 import flowscape as fs
 from flowscape.papers.single_neuron_target.demarcation import (
@@ -87,3 +88,35 @@ def test_end_points_to_one_in_a_million():
     limit = np.linalg.lstsq(columns, np.moveaxis(saved, 1, 0).reshape(6, -1), rcond=None)[0][0]
     gap = np.linalg.norm(limit.reshape(20, 6) - found.theta, axis=1)
     assert (gap < 1e-6).all()
+
+
+def test_scipy_finds_the_same_quantity_from_a_finite_start():
+    """Radau with a gradient written here, from 1e-7 in the eigenspace of the origin."""
+    prob = example_1(even_inputs(6))
+    x, y = prob.data.x[:, 0], prob.data.y
+    inputs = np.stack([x, np.ones(6)])
+
+    def pull(_, theta):
+        a, v = theta[[0, 3]], theta.reshape(2, 3)[:, 1:]
+        value = np.tanh(v @ inputs)
+        residual = a @ value - y
+        force = np.empty((2, 3))
+        force[:, 0] = -value @ residual
+        force[:, 1:] = -(a[:, None] * (1 - value**2) * residual) @ inputs.T
+        return force.ravel()
+
+    times = np.array([1.0, 1e2, 1e4])
+    gamma = inputs @ y
+    rate = np.linalg.norm(gamma)
+    ratio = np.array([1.0, found_for(6).ratio]) / np.hypot(1.0, found_for(6).ratio)
+    start = 1e-7 * np.outer(ratio, np.r_[1.0, gamma / rate] / np.sqrt(2)).ravel()
+    wait = np.log(1e7) / rate
+    solution = scipy.integrate.solve_ivp(
+        pull, (0, wait + times[-1]), start, "Radau", wait + times, rtol=1e-9, atol=1e-16
+    )
+    saved = fs.limit_flow(prob, ratio, rtol=1e-11, save_at=times, t_max=times[-1]).flow.thetas
+    np.testing.assert_allclose(saved, solution.y.T, rtol=0, atol=2e-8)
+    gap = np.linalg.norm(saved[:, 4:] - saved[:, 1:3], axis=1)
+    quantity, size = gap**2 - 4 * saved[:, 3] ** 2, gap**2 + 4 * saved[:, 3] ** 2
+    # zero at the limit: at every time of the order of the distance to the meeting
+    assert (np.abs(quantity / size)[1:] < 3 * saved[1:, 3]).all()
