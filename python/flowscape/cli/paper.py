@@ -47,7 +47,7 @@ def _list(args: argparse.Namespace) -> Answer:
     lines, data = [], []
     for one in papers:
         lines.append(f"{one.name}: {one.title}")
-        width = max(len(exhibit.name) for exhibit in one.exhibits)
+        width = max((len(exhibit.name) for exhibit in one.exhibits), default=0)
         lines += [f"  {exhibit.name:<{width}}  {exhibit.title}" for exhibit in one.exhibits]
         lines.append(f"  {len(one.statements)} statements: flowscape check {one.name}")
         data.append(
