@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from flowscape.branches import branches
 from flowscape.classify import classify
-from flowscape.flow import gradient_flow
+from flowscape.flow import Flow, gradient_flow
+from flowscape.limits import limit_flow
 from flowscape.objective import Problem
-from flowscape.papers.single_neuron_target.origin import origin
 from flowscape.polish import polish
 from flowscape.status import Kind
+from flowscape.sweep import branch_rows
 
 __all__ = ["Ends", "branch_names", "ends", "ends_of_starts", "imbalances"]
 
@@ -27,7 +27,9 @@ class Ends:
     Attributes
     ----------
     theta : (B, P) ndarray
-        The flow's limit.
+        The flow's limit,
+    theta_error : (B,) ndarray
+        and its error bar.
     polished : (B, P) ndarray
         The critical point next to it.
     kind, branch : (B,) ndarray
@@ -38,6 +40,7 @@ class Ends:
     """
 
     theta: Floats
+    theta_error: Floats
     polished: Floats
     kind: NDArray[np.int8]
     branch: NDArray[np.int64]
@@ -61,23 +64,29 @@ def imbalances(ratio: Floats) -> Floats:
     return np.stack([np.ones_like(ratio), ratio], axis=-1)
 
 
-def ends(prob: Problem, imbalance: Floats, *, n_threads: int | None = None) -> Ends:
-    """Follow flows of initialization scale 1e-20 from the leading eigenspace of the origin."""
-    return ends_of_starts(prob, 1e-20 * origin(prob).start(imbalance), n_threads=n_threads)
+def ends(
+    prob: Problem, imbalance: Floats, *, rtol: float = 1e-7, n_threads: int | None = None
+) -> Ends:
+    """Follow the flows of infinitely small initialization to their limits and judge these."""
+    return _judge(prob, limit_flow(prob, imbalance, rtol=rtol, n_threads=n_threads).flow, n_threads)
 
 
 def ends_of_starts(
-    prob: Problem, theta0: Floats, *, rtol: float = 1e-8, n_threads: int | None = None
+    prob: Problem, theta0: Floats, *, rtol: float = 1e-7, n_threads: int | None = None
 ) -> Ends:
-    """Follow flows to their limits and judge these."""
+    """Follow flows from given starts to their limits and judge these."""
     scale = np.abs(theta0).max(axis=1)
-    flow = gradient_flow(
-        prob, theta0, rtol=rtol, atol=np.minimum(1e-9 * scale, 1e-9), n_threads=n_threads
-    )
+    atol = np.minimum(1e-3 * rtol * scale, 1e-9)
+    flow = gradient_flow(prob, theta0, rtol=rtol, atol=atol, n_threads=n_threads)
+    return _judge(prob, flow, n_threads)
+
+
+def _judge(prob: Problem, flow: Flow, n_threads: int | None) -> Ends:
     points = polish(prob, flow.theta, n_threads=n_threads)
     verdicts = classify(prob, points, flow, n_threads=n_threads)
     return Ends(
         theta=flow.theta,
+        theta_error=flow.theta_error,
         polished=points.theta,
         kind=verdicts.kind,
         branch=verdicts.branch,
@@ -90,4 +99,4 @@ def ends_of_starts(
 def branch_names(prob: Problem) -> list[str]:
     """Return the names of the branches up to symmetry, as `Ends.branch` counts them."""
     assert prob.teacher is not None
-    return [orbit.representative.name for orbit in branches(prob.net, prob.teacher).orbits()]
+    return [row.name for row in branch_rows(prob.net, prob.teacher)[0]]

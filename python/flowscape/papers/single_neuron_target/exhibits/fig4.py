@@ -34,7 +34,7 @@ _SHOWN = (4, 3)  # sample size and seed of panel (f)
 
 
 def compute(*, n_threads: int | None = None, seeds: int = 5, ratios: int = 41) -> Numbers:
-    """Follow flows of scale 1e-20 to their limits: sizes x sample sets x ratios."""
+    """Follow flows of infinitely small initialization: sizes x sample sets x ratios."""
     ratio = np.linspace(0.0, 1.0, ratios)
     test = gaussian_inputs(1000, 10_000)
     shape = (len(_SIZES), seeds, ratios)
@@ -148,7 +148,7 @@ def draw(arrays: Mapping[str, NDArray]) -> Figure:
     style.head(
         fig,
         "Sample size decides what can be recovered, the imbalance what is",
-        "limits of gradient flows of initialization scale $10^{-20}$, Gaussian samples; "
+        "limits of gradient flows of infinitely small initialization, Gaussian samples; "
         "errors below $10^{-8}$ count as recovery",
     )
     return fig
