@@ -1,7 +1,7 @@
 """Whether the perfect networks of Example 1 are separated from other zeros, by hand.
 
-For the target tanh(x + 1) and two neurons, at a generic point of Q1 (a_1 + a_2 = 1, both incoming vectors
-v_0 = (1, 1)) or of Q2 (a_2 = 0, v_2 free). Nothing here uses `flowscape.branches`.
+For the target tanh(x + 1) and two neurons, at a generic point of Q1 (a_1 + a_2 = 1, both incoming
+vectors v_0 = (1, 1)) or of Q2 (a_2 = 0, v_2 free). Nothing here uses `flowscape.branches`.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def jacobian_rank(x: Floats, a: Floats, w: Floats, b: Floats) -> int:
 def separated_q2(x: Floats, w: float, b: float) -> bool:
     """Return whether Q2 is separated at (a_2, w_2, b_2) = (0, w, b).
 
-    The rank is that of [sigma, sigma' (x, 1)] at v_0 and sigma at v_2; it is constant along Q2. Where
-    it is the codimension 4 the zeros near are Q2; where it is n < 4 they are more.
+    The rank is that of [sigma, sigma' (x, 1)] at v_0 and sigma at v_2; it is constant along Q2.
+    Where it is the codimension 4 the zeros near are Q2; where it is n < 4 they are more.
     """
     rank = jacobian_rank(x, np.array([1.0, 0.0]), np.array([1.0, w]), np.array([1.0, b]))
     return rank == 4
@@ -46,10 +46,10 @@ def separated_q2(x: Floats, w: float, b: float) -> bool:
 def separated_q1(x: Floats) -> bool:
     """Return whether Q1 is separated where a_1 a_2 != 0.
 
-    The rank is 3 at most and the codimension 5: the two directions delta in which the incoming vectors
-    part (a_2 delta and -a_1 delta) are decided by the second order, the n - 3 quadratic forms
-    a_1 a_2 delta' M_k delta, M_k = sum_i c_ki sigma''(v_0.x_i) x_i x_i', c_k a basis of the cokernel of
-    [sigma, sigma' (x, 1)]. Q1 is separated if they have no common real root but 0.
+    The rank is 3 at most and the codimension 5: the two directions delta in which the incoming
+    vectors part (a_2 delta and -a_1 delta) are decided by the second order, the n - 3 quadratic
+    forms a_1 a_2 delta' M_k delta, M_k = sum_i c_ki sigma''(v_0.x_i) x_i x_i', c_k a basis of the
+    cokernel of [sigma, sigma' (x, 1)]. Q1 is separated if they have no common real root but 0.
     """
     value, slope, bend = _columns(x, 1.0, 1.0)
     rows = np.hstack([value[:, None], slope])

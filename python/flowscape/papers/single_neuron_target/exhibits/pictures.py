@@ -25,7 +25,7 @@ FLOOR = 1e-8
 BRANCH_COLOURS = {"Q1": "#0072B2", "Q2": "#009E73", "Q1c": "#56B4E9"}
 """As in the figures of studies: cool where the target is recovered."""
 
-WARM = {Kind.IMPERFECT: "#E69F00", Kind.UNRESOLVED: "#BDBDBD"}
+_KINDS = {Kind.PERFECT: "#332288", Kind.IMPERFECT: "#E69F00", Kind.UNRESOLVED: "#BDBDBD"}
 
 
 def error_axes(ax: Axes, title: str, *, floor: float = FLOOR) -> Axes:
@@ -39,9 +39,7 @@ def error_axes(ax: Axes, title: str, *, floor: float = FLOOR) -> Axes:
 def point_colours(kind: NDArray, branch: NDArray, names: Sequence[str]) -> list[str]:
     """Return the colour of every end: that of its branch if perfect, warm if not."""
     return [
-        BRANCH_COLOURS.get(names[b], style.INK)
-        if k == Kind.PERFECT and b >= 0
-        else WARM.get(Kind(k), "#D55E00")
+        BRANCH_COLOURS[names[b]] if k == Kind.PERFECT and b >= 0 else _KINDS.get(Kind(k), "#D55E00")
         for k, b in zip(kind.tolist(), branch.tolist(), strict=True)
     ]
 

@@ -87,8 +87,8 @@ def example_1_sets(coefficient: float = 1.0) -> Finding:
     "definition-1",
     "Definition 1",
     "Q^k is separated if some neighbourhood of it has no zeros of the loss outside Q^k",
-    correction="near almost every point of Q^k, and the zeros near it lie in Q*: literally it never "
-    "holds, as Q1 and Q2 meet",
+    correction="near almost every point of Q^k, and the zeros near it lie in Q*: literally it "
+    "never holds, as Q1 and Q2 meet",
     mutation={"generic": False},
     mutation_says="at the points where Q1 and Q2 meet, as the printed definition asks",
 )
@@ -229,8 +229,8 @@ def table_1_q1(size: int = 5) -> Finding:
 def table_1_zeros() -> Finding:
     """Look for imperfect zeros: from random starts, and as functions with six sign changes.
 
-    An imperfect zero at six samples is a function tanh(x + 1) - a_1 tanh(w_1 x + b_1) - a_2 tanh(w_2 x + b_2)
-    that vanishes at all of them. The same search at n = 5 finds some.
+    An imperfect zero at six samples is a function tanh(x + 1) - a_1 tanh(w_1 x + b_1) -
+    a_2 tanh(w_2 x + b_2) that vanishes at all of them. The same search at n = 5 finds some.
     """
     counts = {n: _imperfect(n) for n in (5, 6)}
     changes = _most_sign_changes(20_000)
