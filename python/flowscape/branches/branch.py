@@ -46,7 +46,7 @@ class Branch:
     blocks : tuple of tuple of int
         The constant group (may be empty), the labelled groups in order, the free groups.
     signs : tuple of int
-        eps_k; +1 in the constant group, and for activations that are not odd.
+        eps_k; +1 in the constant group, and for activations that are neither odd nor even.
     variant : tuple of float
         See `ConstantGroup.variant`.
     orbit, index : int
@@ -347,13 +347,15 @@ class Branch:
         """Project the labelled and free groups in place."""
         m0 = len(self.shape.labelled)
         eps = np.array(self.signs, dtype=np.float64)
+        pull = self.setting.pull(eps)
         for label, block in enumerate(self.blocks[1:]):
             k = list(block)
             if label < m0:
                 weight, vector = self.target.outgoing[label], self.target.incoming[label]
-                new = project_labelled(outgoing[:, k], incoming[:, k], eps[k], weight, vector)
+                parts = outgoing[:, k], incoming[:, k], eps[k], pull[k]
+                new = project_labelled(*parts, weight, vector)
             else:
-                new = project_free(outgoing[:, k], incoming[:, k], eps[k])
+                new = project_free(outgoing[:, k], incoming[:, k], eps[k], pull[k])
             outgoing[:, k], incoming[:, k] = new
         return outgoing, incoming, constant
 

@@ -28,6 +28,7 @@ def linear_equations(
     The nonlinear equations of a curved constant group are left out.
     """
     rows = _Rows(setting.n_params)
+    pull = setting.pull(signs)
     for label, block in enumerate(blocks[1:]):
         if label < target.m0:
             weight, vector = target.outgoing[label], target.incoming[label]
@@ -36,7 +37,8 @@ def linear_equations(
             weight = np.zeros(setting.outputs)
             _free_rows(rows, setting, block, signs)
         for o in range(setting.outputs):
-            rows.add({setting.a_index(k, o): signs[k] for k in block}, weight[o])
+            terms = {setting.a_index(k, o): float(pull[k]) for k in block}
+            rows.add(terms, weight[o])
     _constant_rows(rows, setting, blocks[0], constant)
     return rows.arrays()
 

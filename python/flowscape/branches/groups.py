@@ -32,20 +32,20 @@ def squared_norm(values: Floats) -> Floats:
 
 
 def project_labelled(
-    outgoing: Floats, incoming: Floats, signs: Floats, weight: Floats, vector: Floats
+    outgoing: Floats, incoming: Floats, signs: Floats, pull: Floats, weight: Floats, vector: Floats
 ) -> Projected:
-    """Return the nearest (a, v) with eps_k v_k = vector and sum eps_k a_k = weight."""
-    gap = add_up(signs[:, None] * outgoing) - weight
+    """Return the nearest (a, v) with eps_k v_k = vector and sum pull_k a_k = weight."""
+    gap = add_up(pull[:, None] * outgoing) - weight
     fixed = np.broadcast_to(signs[:, None] * vector, incoming.shape)
-    return outgoing - signs[:, None] * gap[:, None, :] / len(signs), fixed
+    return outgoing - pull[:, None] * gap[:, None, :] / len(signs), fixed
 
 
-def project_free(outgoing: Floats, incoming: Floats, signs: Floats) -> Projected:
-    """Return the nearest (a, v) with all eps_k v_k equal and sum eps_k a_k = 0."""
-    gap = add_up(signs[:, None] * outgoing)
+def project_free(outgoing: Floats, incoming: Floats, signs: Floats, pull: Floats) -> Projected:
+    """Return the nearest (a, v) with all eps_k v_k equal and sum pull_k a_k = 0."""
+    gap = add_up(pull[:, None] * outgoing)
     mean = add_up(signs[:, None] * incoming) / len(signs)
     fixed = signs[:, None] * mean[:, None, :]
-    return outgoing - signs[:, None] * gap[:, None, :] / len(signs), fixed
+    return outgoing - pull[:, None] * gap[:, None, :] / len(signs), fixed
 
 
 def sign_choices(size: int, signed: bool, free: bool) -> Floats:

@@ -32,7 +32,7 @@ class AffineSubspace:
     dim : int
         Exact, from the groups; not from a numerical rank.
     n_weights : int or None
-        Number of different incoming vectors at a generic point (up to sign for odd activations);
+        Number of different incoming vectors at a generic point (up to sign for odd or even sigma);
         None where neurons of a constant group take part.
     """
 
@@ -235,9 +235,9 @@ class _Equations:
         self.rights: list[tuple[int, str | int | None]] = []  # (branch, right side)
         self.n_branches = len(branches)
         for number, branch in enumerate(branches):
-            m0 = len(branch.shape.labelled)
+            m0, pull = len(branch.shape.labelled), setting.pull(branch.signs)
             for place, block in enumerate(branch.blocks[1:]):
-                self.rows.append({k: branch.signs[k] for k in block})
+                self.rows.append({k: int(pull[k]) for k in block})
                 self.rights.append((number, place if place < m0 else None))
             if not setting.output_bias or branch.shape.constant.kind not in (EMPTY, SILENT, LEVEL):
                 continue

@@ -202,12 +202,16 @@ class _Search:
             choices = sign_choices(len(block), self.setting.signed, label is None)
             outgoing, incoming = self.outgoing[:, members], self.incoming[:, members]
             if label is None:
-                return best_choice(outgoing, incoming, choices, project_free)
+
+                def free(a: Floats, v: Floats, signs: Floats) -> Projected:
+                    return project_free(a, v, signs, self.setting.pull(signs))
+
+                return best_choice(outgoing, incoming, choices, free)
             weight = self.family.target.outgoing[label]
             vector = self.family.target.incoming[label]
 
             def project(a: Floats, v: Floats, signs: Floats) -> Projected:
-                return project_labelled(a, v, signs, weight, vector)
+                return project_labelled(a, v, signs, self.setting.pull(signs), weight, vector)
 
             return best_choice(outgoing, incoming, choices, project)
 

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from flowscape.branches.reduce import FREE, Reduced, reduce_network
 from flowscape.branches.relations import setting_of
+from flowscape.branches.setting import Setting
 from flowscape.branches.target import reduced_teacher
 from flowscape.errors import check_positive, finite_array
 from flowscape.problem.network import TwoLayer
@@ -31,7 +32,8 @@ class Matching:
         Neurons with one number have equal incoming vectors, up to sign where the activation
         is odd; CONSTANT or SILENT as in `labels`.
     signs : (m,) ndarray of int
-        eps_k: the neuron counts as (eps_k a_k, eps_k v_k). All v of a labelled group are then
+        eps_k: the neuron counts as (eps_k a_k, eps_k v_k), or as (a_k, eps_k v_k) if the
+        activation is even. All v of a labelled group are then
         near the target's.
     incoming_error : (m0,) ndarray
         Distance of the incoming vector of the group to that of the target neuron; infinity
@@ -95,7 +97,7 @@ def matching(
     setting = setting_of(net)
     target = reduced_teacher(setting, teacher)
     found = reduce_network(setting, row, tol)
-    pairs = _pair(found, target, setting.signed)
+    pairs = _pair(found, target, setting)
     labels = np.where(found.group >= 0, FREE, found.group)
     signs = found.signs.copy()
     incoming_error = np.full(target.m0, np.inf)
@@ -105,7 +107,8 @@ def matching(
         labels[members] = t
         signs[members] *= sign
         incoming_error[t] = np.linalg.norm(sign * found.vectors[g] - target.incoming[t])
-        outgoing_error[t] = np.linalg.norm(sign * found.sums[g] - target.outgoing[t])
+        total = setting.pull(sign) * found.sums[g]
+        outgoing_error[t] = np.linalg.norm(total - target.outgoing[t])
     labelled = {g for g, _, _ in pairs}
     free = [g for g in range(len(found.sums)) if g not in labelled]
     free_error = float(np.linalg.norm(found.sums[free], axis=1).max(initial=0.0))
@@ -134,14 +137,14 @@ def _fitting(theta: ArrayLike, net: TwoLayer) -> TwoLayer:
     )
 
 
-def _pair(found: Reduced, target: Reduced, signed: bool) -> list[tuple[int, int, int]]:
+def _pair(found: Reduced, target: Reduced, setting: Setting) -> list[tuple[int, int, int]]:
     """Return (group, target neuron, sign) of the greedy one-to-one pairing of live groups."""
     offers = []
     for g in found.live:
         for t in range(target.m0):
-            for sign in (1, -1) if signed else (1,):
+            for sign in (1, -1) if setting.signed else (1,):
                 apart = np.linalg.norm(sign * found.vectors[g] - target.incoming[t])
-                weight = np.linalg.norm(sign * found.sums[g] - target.outgoing[t])
+                weight = np.linalg.norm(setting.pull(sign) * found.sums[g] - target.outgoing[t])
                 offers.append((float(np.hypot(apart, weight)), int(g), t, sign))
     pairs: list[tuple[int, int, int]] = []
     for _, g, t, sign in sorted(offers):

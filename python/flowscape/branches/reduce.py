@@ -23,7 +23,7 @@ class Reduced:
     outgoing : (m0, O) ndarray
         Non-zero.
     incoming : (m0, D) ndarray
-        Centred (see `Setting.split`), distinct, also up to sign if the activation is odd,
+        Centred (see `Setting.split`), distinct, also up to sign if the activation is odd or even,
         with non-zero input weights wherever a zero weight means a constant.
     constant : (O,) ndarray
         The constant part C0; 0 where it is round-off.
@@ -32,7 +32,7 @@ class Reduced:
     signs : (m,) ndarray of int
         eps_k with eps_k v_k = incoming vector of the group.
     sums : (G, O) ndarray
-        Sum of eps_k a_k over every group, dead groups included.
+        Sum of eps_k a_k (of a_k if the activation is even) over every group, dead groups included.
     vectors : (G, D) ndarray
         Incoming vector of every group, dead groups included.
     live : (m0,) ndarray of int
@@ -92,7 +92,7 @@ def reduce_network(setting: Setting, theta: Floats, tol: float) -> Reduced:
     vectors = np.zeros((count, setting.incoming))
     for g in range(count):
         members = np.flatnonzero(group == g)
-        sums[g] = (signs[members, None] * outgoing[members]).sum(axis=0)
+        sums[g] = (setting.pull(signs[members])[:, None] * outgoing[members]).sum(axis=0)
         vectors[g] = (signs[members, None] * incoming[members]).mean(axis=0)
     live = np.flatnonzero(np.linalg.norm(sums, axis=1) > tol)
     if len(live) < count:

@@ -14,7 +14,6 @@ from flowscape.problem.traits import split, traits
 from flowscape.problem.zeros import zeros
 
 _RELATIONS = {
-    SymmetryClass.EVEN: "sigma(c+z) = sigma(c-z), so (a, w) and (a, -w) are the same neuron",
     SymmetryClass.ODD_PLUS_CONSTANT: (
         "sigma(c+z) + sigma(c-z) is constant, so a pair of neurons w, -w makes a constant"
     ),
@@ -56,7 +55,7 @@ def setting_of(net: TwoLayer) -> Setting:
         raise _refusal(net, kind, "it has a kink, and the theory needs an analytic activation")
     if net.bias:
         _check_shifts(net, kind)
-    signed = kind is SymmetryClass.ODD
+    signed = kind in (SymmetryClass.ODD, SymmetryClass.EVEN)
     return Setting(
         width=net.width,
         inputs=net.inputs,
@@ -69,11 +68,12 @@ def setting_of(net: TwoLayer) -> Setting:
         at_zero=properties.value_at_zero,
         zeros=_zeros(net, kind) if net.bias and not net.output_bias else (),
         activation=activation,
+        even=kind is SymmetryClass.EVEN,
     )
 
 
 def _check_shifts(net: TwoLayer, kind: SymmetryClass) -> None:
-    """Refuse activations whose shifts are linearly dependent, up to sign if it is odd."""
+    """Refuse activations whose shifts are dependent, up to sign if it is odd or even."""
     activation = net.activation
     if traits(activation).is_exponential:
         raise _refusal(net, kind, "a exp(w x + b) depends on a e^b only, with a bias")
@@ -81,7 +81,7 @@ def _check_shifts(net: TwoLayer, kind: SymmetryClass) -> None:
         raise _refusal(
             net, kind, "its shifts sigma(z + b) span a space of finite dimension, with a bias"
         )
-    if kind is SymmetryClass.ODD:
+    if kind in (SymmetryClass.ODD, SymmetryClass.EVEN):
         return
     families: dict[str, list[int]] = {}
     for i, term in enumerate(activation.terms):
@@ -121,5 +121,6 @@ def _zeros(net: TwoLayer, kind: SymmetryClass) -> tuple[float, ...]:
 def _refusal(net: TwoLayer, kind: SymmetryClass, relation: str) -> ProblemError:
     return ProblemError(
         f"activation={str(net.activation)!r} with bias={net.bias} has class {kind.value!r}: "
-        f"{relation}; the branches of such networks are not known here, use a generic or odd one"
+        f"{relation}; the branches of such networks are not known here, use a generic, odd or "
+        "even one"
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from flowscape.problem.activation import Activation
 from flowscape.problem.network import TwoLayer
@@ -27,9 +27,10 @@ class Setting:
     bias, output_bias : bool
         As in the network.
     signed : bool
-        True if (a, v) and (-a, -v) are the same neuron, v the centred incoming vector.
+        True if (a, v) and (-a, -v) are the same neuron, v the centred incoming vector; with
+        `even`, (a, v) and (a, -v).
     centre : float
-        Centre of the oddness, subtracted from the biases; 0 if not `signed` or without bias.
+        Centre of the symmetry, subtracted from the biases; 0 if not `signed` or without bias.
     silent : bool
         Without bias: sigma(0) = 0, so a neuron with w = 0 does nothing.
     at_zero : float
@@ -38,6 +39,8 @@ class Setting:
         The real zeros of sigma, ascending, with bias and without output bias; else empty.
     activation : Activation
         Evaluated by `sigma`.
+    even : bool
+        The sign symmetry is that of an even activation.
     """
 
     width: int
@@ -51,6 +54,16 @@ class Setting:
     at_zero: float
     zeros: tuple[float, ...]
     activation: Activation
+    even: bool = False
+
+    def pull(self, signs: ArrayLike) -> Floats:
+        """Return the signs of outgoing weights that go with the signs eps_k of incoming vectors.
+
+        eps_k a_k is what a folded neuron adds to its group: a flip of v turns sigma into -sigma if
+        it is odd, and leaves it if it is even.
+        """
+        values = np.asarray(signs, dtype=np.float64)
+        return np.ones_like(values) if self.even else values
 
     @property
     def network(self) -> TwoLayer:

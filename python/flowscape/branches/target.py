@@ -65,6 +65,11 @@ def target_of(setting: Setting, teacher: Teacher) -> Reduced:
     is a neuron like all others.
     """
     target = reduced_teacher(setting, teacher)
+    if setting.even and target.has_constant and not (setting.bias or setting.output_bias):
+        raise ProblemError(
+            f"activation={str(setting.activation)!r} is even and the target has a constant part, "
+            "made by neurons with w = 0 whose signs say nothing; give the student an output bias"
+        )
     if setting.bias or setting.output_bias or setting.silent or not target.has_constant:
         return target
     weight = target.constant[None] / setting.at_zero

@@ -150,12 +150,13 @@ class _End:
         return s.at_zero * target.outgoing[flat].sum(axis=0)
 
     def _label(self, vector: Floats, block: list[int], name: str, tol: float) -> None:
-        total = (self.signs[block, None] * self.outgoing[block]).sum(axis=0)
+        pull = self.setting.pull
+        total = (pull(self.signs[block])[:, None] * self.outgoing[block]).sum(axis=0)
         for t in range(self.target.m0):
             for sign in (1.0, -1.0) if self.setting.signed else (1.0,):
                 if np.linalg.norm(sign * vector - self.target.incoming[t]) <= tol:
                     self.signs[block] *= sign
-                    if np.linalg.norm(sign * total - self.target.outgoing[t]) <= tol:
+                    if np.linalg.norm(pull(sign) * total - self.target.outgoing[t]) <= tol:
                         self.members[t] = block
                         return
         if np.linalg.norm(total) > tol:
@@ -179,7 +180,8 @@ class _End:
             at = self.incoming[self.carrier[label], -1] + self.setting.centre
             value: Floats = self.target.constant / float(self.setting.sigma(np.array([at]))[0][0])
             return value
-        return self.signs[self.carrier[label]] * self.target.outgoing[label]
+        pull = self.setting.pull(self.signs[self.carrier[label]])
+        return np.asarray(pull * self.target.outgoing[label])
 
     def gathered(self) -> tuple[Floats, Floats, Floats]:
         """Return this end with every label on its carrier and all other outgoing weights 0."""

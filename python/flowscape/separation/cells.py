@@ -142,7 +142,7 @@ def cells_at(branch: BranchParts, point: PointOfBranch, theta: Floats) -> Cell:
     return Cell(
         tuple(known) if structured else None,
         directions,
-        eps * outgoing[:, 0],
+        s.pull(eps) * outgoing[:, 0],
         blocks,
         tuple(group_of),
         flat,

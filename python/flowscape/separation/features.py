@@ -34,7 +34,7 @@ class Group:
     members : tuple of int
         Its neurons.
     outgoing : (g,) ndarray
-        eps_k a_k.
+        eps_k a_k; a_k if the activation is even.
     vector : (D,) ndarray
         The centred incoming vector that they share.
     free : bool
@@ -84,6 +84,7 @@ def at_point(branch: BranchParts, theta: Floats) -> PointOfBranch:
     s = branch.setting
     outgoing, incoming, _ = (part[0] for part in s.split(theta[None]))
     eps = np.array(branch.signs, dtype=np.float64)
+    pull = s.pull(eps)
     groups, rows = [], []
     for place, block in enumerate(branch.blocks[1:]):
         k = list(block)
@@ -91,14 +92,14 @@ def at_point(branch: BranchParts, theta: Floats) -> PointOfBranch:
         vector = (eps[k, None] * incoming[k]).mean(axis=0)
         if not free:
             vector = branch.target.incoming[place]
-        group = Group(block, eps[k] * outgoing[k, 0], vector, free)
+        group = Group(block, pull[k] * outgoing[k, 0], vector, free)
         groups.append(group)
         row = np.zeros(s.n_params)
-        row[[s.a_index(i, 0) for i in k]] = eps[k]
+        row[[s.a_index(i, 0) for i in k]] = pull[k]
         rows.append(row)
         for j in range(s.incoming if group.live else 0):
             row = np.zeros(s.n_params)
-            row[[s.v_index(i, j) for i in k]] = outgoing[k, 0]
+            row[[s.v_index(i, j) for i in k]] = eps[k] * pull[k] * outgoing[k, 0]
             rows.append(row)
     one, slopes = _constant_rows(branch, outgoing[:, 0], incoming)
     has_one, has_slope = bool(one.any()), bool(slopes.any())

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from flowscape.separation.features import EPS
 
-__all__ = ["FormsAnswer", "Roots", "common_root"]
+__all__ = ["FormsAnswer", "Roots", "common_root", "root_of_indefinite"]
 
 Floats = NDArray[np.float64]
 
@@ -96,9 +96,19 @@ def _one_form(form: Floats, error: float) -> FormsAnswer:
     values, vectors = np.linalg.eigh(form)
     if values[0] >= -error or values[-1] <= error:
         return FormsAnswer(Roots.UNKNOWN, None, 0.0)
-    root = np.sqrt(values[-1]) * vectors[:, 0] + np.sqrt(-values[0]) * vectors[:, -1]
     margin = min(-values[0], values[-1]) - error
-    return FormsAnswer(Roots.REGULAR, root / np.linalg.norm(root), float(margin))
+    return FormsAnswer(Roots.REGULAR, _mixed(values, vectors), float(margin))
+
+
+def root_of_indefinite(form: Floats) -> Floats | None:
+    """Return a unit vector at which a form vanishes, None if no eigenvalues have both signs."""
+    values, vectors = np.linalg.eigh(form)
+    return _mixed(values, vectors) if values[0] < 0.0 < values[-1] else None
+
+
+def _mixed(values: Floats, vectors: Floats) -> Floats:
+    root = np.sqrt(values[-1]) * vectors[:, 0] + np.sqrt(-values[0]) * vectors[:, -1]
+    return np.asarray(root / np.linalg.norm(root))
 
 
 def _definite(forms: Floats, error: float) -> float:

@@ -12,7 +12,7 @@ from flowscape.branches.parts import BranchParts
 from flowscape.errors import ProblemError, finite_array
 from flowscape.separation.cells import Cell, cells_at, chambers
 from flowscape.separation.features import PointOfBranch, at_point, features
-from flowscape.separation.forms import Roots, common_root
+from flowscape.separation.forms import Roots, common_root, root_of_indefinite
 from flowscape.separation.one_form import MOST_SAMPLES, one_form
 from flowscape.separation.rank import full_rank, left_null_space
 
@@ -270,9 +270,21 @@ def _silent(
             margin = np.where(sign != 0, room, np.nan)
             answers.append((verdict, reason.astype(np.int8), margin, None))
         wanted = cells[0].directions is not None and len(stack) == 1
-        if not wanted or answers[0][0][0] != SeparationVerdict.NOT_SEPARATED:
-            return answers
+        if wanted and answers[0][0][0] == SeparationVerdict.NOT_SEPARATED:
+            answers[0] = (*answers[0][:3], _direction(point, cells[0], stack))
+        return answers
     return [_by_roots(point, cell, stack, rng) for cell in cells]
+
+
+def _direction(point: PointOfBranch, cell: Cell, stack: Floats) -> Floats | None:
+    """Return a root of the single form that the minors prove to be indefinite."""
+    found = features(point, stack)
+    null_space, wrong = left_null_space(found.phi[0], found.error[0])
+    forms, _ = cell.forms(null_space, wrong, found, 0)
+    root = root_of_indefinite(forms[0])
+    if root is None or cell.directions is None:
+        return None
+    return np.asarray(cell.directions @ root)
 
 
 # indexed by sign: 0, 1, -1

@@ -15,6 +15,7 @@ TANH = "tanh"
 SHIFTED = {"name": "tanh", "h": 0.3}
 LIFTED = [{"name": "tanh", "h": 0.3}, {"name": "const", "c": -float(np.tanh(0.3))}]
 MIXED = ["tanh", "softplus"]
+BUMPY = [{"name": "gauss", "h": 0.2}, {"name": "const", "c": -0.4}]
 WAVY = [{"name": "tanh", "s": 3.0}, {"name": "tanh", "c": -1.5}]
 
 FORMULAS: dict[str, tuple[object, Callable[[np.ndarray], np.ndarray]]] = {
@@ -24,6 +25,8 @@ FORMULAS: dict[str, tuple[object, Callable[[np.ndarray], np.ndarray]]] = {
     "mixed": (MIXED, lambda z: np.tanh(z) + np.logaddexp(0.0, z)),
     "wavy": (WAVY, lambda z: np.tanh(3.0 * z) - 1.5 * np.tanh(z)),
     "exp": ("exp", np.exp),
+    "gauss": ("gauss", lambda z: np.exp(-(z**2))),
+    "bumpy": (BUMPY, lambda z: np.exp(-((z + 0.2) ** 2)) - 0.4),
 }
 
 
@@ -136,6 +139,16 @@ CASES = [
     Case("wavy", 3, 1),
     Case("wavy", 3, 1, outputs=2),
     Case("wavy", 3, 1, flat=1),
+    Case("gauss", 3, 1, bias=False),
+    Case("gauss", 3, 2, d=2, bias=False, outputs=2),
+    Case("gauss", 3, 1, bias=False, output_bias=True, flat=1),
+    Case("gauss", 2, 1),
+    Case("gauss", 3, 2, d=2),
+    Case("gauss", 3, 1, flat=1),
+    Case("gauss", 3, 1, output_bias=True),
+    Case("bumpy", 3, 1),
+    Case("bumpy", 3, 1, flat=1),
+    Case("bumpy", 3, 1, outputs=2),
 ]
 
 

@@ -15,6 +15,13 @@ def family(activation, bias):
     return branches(TwoLayer(3, 1, activation, bias), Teacher(net, np.ones(net.n_params)))
 
 
+def test_a_constant_of_an_even_activation_needs_a_bias():
+    net = TwoLayer(2, 1, "gauss", False)
+    flat = Teacher(net, np.array([1.0, 0.7, 0.5, 0.0]))
+    with pytest.raises(ProblemError, match="give the student an output bias"):
+        branches(TwoLayer(3, 1, "gauss", False), flat)
+
+
 TWO_COPIES = ["tanh", {"name": "tanh", "c": 2.0, "h": 1.0}]
 
 
@@ -26,8 +33,7 @@ TWO_COPIES = ["tanh", {"name": "tanh", "c": 2.0, "h": 1.0}]
         ("softplus", True, "even \\+ linear.*linear functions"),
         ("gelu", False, "even \\+ linear"),
         ("silu", True, "even \\+ linear"),
-        ("gauss", True, "'even'.*same neuron"),
-        ("cos", False, "'even'"),
+        ("cos", True, "finite dimension"),
         ("relu", True, "positively homogeneous"),
         ("leaky_relu", False, "positively homogeneous"),
         ("identity", True, "polynomial"),
@@ -56,6 +62,9 @@ def test_unknown_relations_are_refused_by_name(activation, bias, words):
         ({"name": "softplus", "h": 0.5}, False),
         ({"name": "sigmoid", "h": 0.5}, False),
         ("erf", True),
+        ("gauss", True),
+        ("gauss", False),
+        ("cos", False),
         ("rational", True),
         ("arctan", True),
         ({"name": "tanh", "h": 0.5}, True),
