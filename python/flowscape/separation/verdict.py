@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from flowscape.branches.parts import BranchParts
+from flowscape.branches.setting import Setting
 from flowscape.errors import ProblemError, finite_array
 from flowscape.separation.cells import Cell, cells_at, chambers
 from flowscape.separation.features import PointOfBranch, at_point, features
@@ -166,6 +167,8 @@ def separation(
         for start in range(0, len(stack), _CHUNK):
             part = slice(start, start + _CHUNK)
             full, room = _full_somewhere(points, stack[part])
+            if why is Reason.CODIMENSION:  # the theorem counts equations, so repetitions do not
+                full &= _different(stack[part], s) >= codim
             verdict[part] = np.where(full, settled, SeparationVerdict.UNDECIDED)
             reason[part] = np.where(full, why, Reason.NOT_SEPARATING_INPUTS)
             margin[part] = np.where(full, room, np.nan)
@@ -228,6 +231,27 @@ def _full_somewhere(points: list[PointOfBranch], stack: Floats) -> tuple[NDArray
         full[rows] = rank.full
         room[rows] = rank.smallest - rank.bound
     return full, room
+
+
+def _different(stack: Floats, setting: Setting) -> NDArray[np.int64]:
+    """Return how many samples of each set give different equations, (S,).
+
+    Repeated samples do not; without hidden bias an odd or even activation gives x and -x the same
+    equation (up to sign), and an odd one none at x = 0.
+    """
+    folded = setting.signed and not setting.bias and not setting.output_bias
+    size, n = stack.shape[:2]
+    count = np.zeros(size, dtype=np.int64)
+    for i in range(n):
+        new = np.ones(size, dtype=np.bool_)
+        if folded and not setting.even:
+            new &= np.any(stack[:, i] != 0.0, axis=1)
+        for j in range(i):
+            new &= np.any(stack[:, i] != stack[:, j], axis=1)
+            if folded:
+                new &= np.any(stack[:, i] != -stack[:, j], axis=1)
+        count += new
+    return count
 
 
 _Answer = tuple[Ints, Ints, Floats, Floats | None]

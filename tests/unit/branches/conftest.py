@@ -145,9 +145,7 @@ CASES = [
     Case("gauss", 2, 1),
     Case("gauss", 3, 2, d=2),
     Case("gauss", 3, 1, flat=1),
-    Case("gauss", 3, 1, output_bias=True),
     Case("bumpy", 3, 1),
-    Case("bumpy", 3, 1, flat=1),
     Case("bumpy", 3, 1, outputs=2),
 ]
 

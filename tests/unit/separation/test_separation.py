@@ -238,6 +238,21 @@ def test_special_samples_are_left_open(family):
     assert branch.separation(edge).verdict is UNDECIDED
 
 
+def test_repeated_samples_are_counted_once(family, rng):
+    branch = family(2, 1, 2)[0]  # codimension 5, rank 3
+    square = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    again = np.concatenate([square, square[:1]])
+    assert branch.separation(square).verdict is NOT
+    assert branch.separation(again).verdict is UNDECIDED
+    odd = family(2, 1, 2, "tanh")[0]  # codimension 5
+    x = rng.normal(size=(5, 2))
+    assert odd.separation(x).verdict is SEPARATED
+    x[4] = -x[0]
+    assert odd.separation(x).verdict is UNDECIDED
+    x[4] = 0.0
+    assert odd.separation(x).verdict is UNDECIDED
+
+
 def test_misuse(family):
     branch = family(2, 1, 2)[0]
     with pytest.raises(ShapeError, match="x has shape"):
