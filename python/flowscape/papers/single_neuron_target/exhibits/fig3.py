@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from flowscape.descent import gradient_descent
 from flowscape.limits import initial_imbalance
 from flowscape.papers.exhibit import Comparison, Exhibit, Numbers
-from flowscape.papers.single_neuron_target.ends import branch_names, ends, ends_of_starts
+from flowscape.papers.single_neuron_target.demarcation import demarcation
+from flowscape.papers.single_neuron_target.ends import branch_names, ends_of_starts
 from flowscape.papers.single_neuron_target.exhibits.pictures import (
     BRANCH_COLOURS,
     pair_in_space,
@@ -23,8 +24,6 @@ from flowscape.report import style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from flowscape.objective import Problem
 
 __all__ = ["FIG3"]
 
@@ -59,7 +58,7 @@ def compute(
     in_space = _nearest_is_q1(walk.theta[seeds:], in_picture=False)
     flow_q1 = found.branch == names.index("Q1")
     flow_q2 = found.branch == names.index("Q2")
-    low, high = _demarcation(prob, names)
+    border = demarcation(prob, n_threads=n_threads)
     arrays = {
         "imbalance_ratio": ratio,
         "theta": found.theta,
@@ -72,7 +71,7 @@ def compute(
         "descent_loss": walk.loss[:seeds],
         "grid_ratio": fine,
         "grid_q1": nearest[seeds:],
-        "demarcation": np.array([low, high]),
+        "demarcation": np.array([border.ratio, border.error]),
     }
     table = {
         "seed": list(range(seeds)),
@@ -81,7 +80,10 @@ def compute(
         "descent": ["Q1" if q1 else "Q2" for q1 in nearest[:seeds]],
     }
     folded = np.maximum(ratio, 1.0 / ratio)
-    edge = (fine[nearest[seeds:]].max(initial=0.0), fine[~nearest[seeds:]].min(initial=np.inf))
+    edge = (
+        fine[nearest[seeds:]].max(initial=fine[0]),
+        fine[~nearest[seeds:]].min(initial=fine[-1]),
+    )
     moved = int((nearest[:seeds] != flow_q1).sum())
     comparison = [
         Comparison.of(
@@ -104,7 +106,8 @@ def compute(
         Comparison(
             "demarcation of the flow's limits",
             "1.35 and 0.74",
-            f"between {low:.6f} and {high:.6f}; inverse {1 / high:.6f} to {1 / low:.6f}",
+            f"{1 / border.ratio:.6f} and {border.ratio:.7f} +- {border.error:.0e}; "
+            f"{border.fraction:.4%} of Gaussian starts end on Q1",
             "next to Q1 the approach is a power law: after 10^6 steps runs on their way to Q2 are "
             f"still nearer to Q1 ({moved} of {seeds} runs; errata SS 5)",
         ),
@@ -135,23 +138,6 @@ def _nearest_is_q1(theta: Floats, *, in_picture: bool) -> NDArray[np.bool_]:
     if in_picture:
         return np.linalg.norm(v[row, second] - 1.0, axis=1) < a
     return np.linalg.norm(v[:, 0] - v[:, 1], axis=1) / np.sqrt(2.0) < a
-
-
-def _demarcation(prob: Problem, names: list[str]) -> tuple[float, float]:
-    """Return ratios, the larger C over the smaller, that end on Q1 and on Q2, next to each other.
-
-    Bisection on the verdicts; it stops where no verdict is reached.
-    """
-    low, high = 1.0, 2.0
-    while high - low > 1e-6:
-        trial = np.linspace(low, high, 18)[1:-1]
-        branch = ends(prob, np.stack([trial, np.ones_like(trial)], axis=1)).branch
-        on_q1 = trial[branch == names.index("Q1")].max(initial=low)
-        on_q2 = trial[branch == names.index("Q2")].min(initial=high)
-        if (on_q1, on_q2) == (low, high):
-            break
-        low, high = float(on_q1), float(on_q2)
-    return low, high
 
 
 def draw(arrays: Mapping[str, NDArray]) -> Figure:
@@ -188,7 +174,7 @@ def draw(arrays: Mapping[str, NDArray]) -> Figure:
             fontsize=8,
             color=style.MUTED,
         )
-    edge = arrays["demarcation"].mean()
+    edge = 1.0 / arrays["demarcation"][0]
     for value in (edge, 1.0 / edge):
         ax.axhline(value, color=style.INK, lw=0.9)
         ax.text(

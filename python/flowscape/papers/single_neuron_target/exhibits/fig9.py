@@ -74,8 +74,8 @@ def _compare(error: NDArray, kind: NDArray, ratio: NDArray) -> list[Comparison]:
             "yes",
             f"{int(ends_5.sum())} of {len(ends_5)} sample sets",
             agrees=ends_5.all(),
-            why="five samples leave one neuron with three inputs isolated zeros besides the "
-            "target for some sample sets (errata SS 7)",
+            why="five samples leave one neuron with three inputs imperfect zeros for some sample "
+            "sets (errata SS 7); at c~ = 1 two equal neurons may be a saddle, left by rounding",
         ),
         Comparison.of(
             "n = 5: recovery for 0 < c~ < 1",

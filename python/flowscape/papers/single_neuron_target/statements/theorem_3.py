@@ -230,3 +230,57 @@ def equation_8(alpha_inside: float = 1e-2) -> Finding:
         printed=holds_if(printed <= tolerance),
         gap_as_printed=printed,
     )
+
+
+@STATEMENTS.measured(
+    "lemmas-e3-e5",
+    "A.1, Lemmas E.3 to E.5",
+    "for |theta_0| <= alpha and t <= T_alpha(r): |theta(t)| <= (1 + kappa r)/(1 + kappa alpha) "
+    "alpha e^(mu_1 t) <= r; theta(t) = e^(tJ) theta_0 + O(r^2); two flows part by at most "
+    "e^(mu_1 t + kappa r)",
+    mutation={"factor": 4.0},
+    mutation_says="T_alpha(r) is taken for a radius 4 times larger",
+)
+def lemmas_e3_e5(factor: float = 1.0) -> Finding:
+    """Measure the largest ratio of each left side to its bound, for normal J.
+
+    beta is the Lipschitz constant of the Jacobian on the ball of radius r. The first application of
+    E.3 in the proof of Theorem 3 needs E.4, a slip.
+    """
+    one = systems(normal=True)
+    rng = np.random.default_rng(SEED + 6)
+    worst, orders = 0.0, []
+    alpha = 1e-4
+    for r in (0.02, 0.08):
+        # |Q(u, .)| + |Q(., u)| for unit u, and the cubic term's 6 r
+        symmetric = one.quadratic + one.quadratic.transpose(0, 1, 3, 2)
+        beta = np.linalg.norm(symmetric.reshape(len(symmetric), -1), axis=1).max() + 6.0 * r
+        kappa = beta
+
+        def clock(x: float, kappa: float = kappa) -> float:
+            return float(np.log(x) - np.log1p(kappa * x))
+
+        time = clock(factor * r) - clock(alpha)
+        starts = [
+            v / np.linalg.norm(v, axis=1, keepdims=True) * alpha
+            for v in rng.normal(size=(2, len(one.linear), 4))
+        ]
+        ends = [follow_systems(one, theta, time) for theta in starts]
+        growth = np.exp(time)
+        size = np.linalg.norm(ends[0], axis=1).max()
+        bound = (1.0 + kappa * r) / (1.0 + kappa * alpha) * alpha * growth
+        apart = np.linalg.norm(ends[0] - ends[1], axis=1)
+        first = np.linalg.norm(starts[0] - starts[1], axis=1)
+        worst = max(worst, size / bound, bound / (r * (1.0 + 1e-12)))
+        worst = max(worst, float((apart / (np.exp(time + kappa * r) * first)).max()))
+        linear = follow_systems(one, 1e-9 * starts[0], time) * 1e9
+        orders.append(float(np.linalg.norm(ends[0] - linear, axis=1).max()))
+    power = np.log(orders[1] / orders[0]) / np.log(4.0)
+    return between(
+        -np.inf,
+        worst,
+        1.0,
+        predicted="ratios <= 1",
+        instances=24,
+        power_of_r_in_E4=float(power),
+    )
