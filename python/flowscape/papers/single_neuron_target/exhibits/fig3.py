@@ -65,6 +65,7 @@ def compute(
         "theta_error": found.theta_error,
         "kind": found.kind,
         "branch": found.branch,
+        "status": found.status,
         "branch_names": np.array(names),
         "descent_theta": walk.theta[:seeds],
         "descent_q1": nearest[:seeds],
@@ -91,7 +92,7 @@ def compute(
             "for every initialization",
             f"{int(found.perfect.sum())} of {seeds} limits are PERFECT",
             agrees=found.perfect.all(),
-            why="the others end where branches meet, next to the demarcation, and are not resolved",
+            why="the others were not followed to their limit, see their status in data.npz",
         ),
         Comparison.of(
             "demarcation of gradient descent, step 0.05",
