@@ -150,10 +150,10 @@ def channels(cases, rng):
 
 def saturation(cases, rng):
     """Targets -1 and 1, which tanh reaches at infinity only: w grows like log t."""
-    for _ in range(4):
+    for _ in range(9):
         x = np.concatenate([-rng.uniform(0.3, 2, 3), rng.uniform(0.3, 2, 3)])
         y = np.sign(x).astype(LONG)
-        starts = np.array([1.0, 1.5, 0.0]) + 0.2 * rng.normal(size=(10, 3))
+        starts = np.array([1.0, 1.5, 0.0]) + 0.2 * rng.normal(size=(12, 3))
         early, late = (follow(starts, x[:, None], y, LONG(t), 1e-10) for t in (1e6, 1e9))
         for start, one, two in zip(starts, early, late, strict=True):
             if two[1] > one[1] + 0.5 and loss(two, x[:, None], y) < loss(one, x[:, None], y) / 100:

@@ -145,3 +145,22 @@ def test_the_direction_out_of_the_origin_does_not_depend_on_atol():
     size = np.linalg.norm(tight.theta)
     assert 1e-6 < size < 0.1
     assert np.linalg.norm(tight.theta - loose.theta) < 1e-4 * size
+
+
+@pytest.mark.parametrize(("n", "seed"), [(5, 0), (8, 0), (10, 1)])
+def test_error_bars_hold_in_anisotropic_valleys(n, seed):
+    """With exp in the plane one component of w_2 - w_1 stands still for decades at 4e-5."""
+    rng = np.random.default_rng([seed, n])
+    target = np.array([1.0, 0.6, -0.5])
+    teacher = Teacher(TwoLayer(1, 2, activation="exp"), target)
+    net = TwoLayer(2, 2, activation="exp")
+    samples = Samples.of(teacher, rng.normal(size=(n, 2)))
+    prob = Problem(net, samples, loss="half_sum", teacher=teacher)
+    first = np.concatenate([[0.3], target[1:], [0.7], target[1:]])
+    flow = gradient_flow(prob, first + 0.02 * rng.normal(size=(40, 6)), rtol=1e-8, atol=1e-11)
+    found = flow.status == Status.TAIL_EXTRAPOLATED
+    assert found.sum() > 10
+    parts = flow.theta[found].reshape(-1, 2, 3)
+    off = np.sqrt(((parts[:, :, 1:] - target[1:]) ** 2).sum(axis=(1, 2)))
+    assert (off <= flow.theta_error[found]).all()
+    assert (off > 1e-5).any()  # what the fits alone do not see

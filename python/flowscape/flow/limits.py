@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from flowscape.flow.batch import Batch
 from flowscape.flow.tails import Law, Tails, examine_tails
+from flowscape.polish import polish
 from flowscape.status import Status
 
 __all__ = ["finish"]
@@ -22,7 +23,8 @@ _NEGLIGIBLE = 1e-10
 # |theta - limit| is at most this times velocity times time, for a power law t^-q with q >= 1/4 and
 # for an exponential after one time constant.
 _WAY = 4.0
-# The distance left of an exponential is velocity over rate; the rate is fitted.
+# For what is read off a fit: the distance left of an exponential, velocity over rate; the distance
+# of an extrapolated limit from the nearest critical point.
 _FITTED = 2.0
 # Error of the integration at the limit, in rtol |theta|; measured: 6 at rtol 1e-8, 20 at 1e-12.
 _INTEGRATION = 30.0
@@ -88,6 +90,19 @@ def finish(
     error += _INTEGRATION * batch.rtol * np.where(np.isfinite(size), size, 0.0)
 
 
+def _away(batch: Batch, limit: Floats, end: Floats) -> Floats:
+    """Return how far extrapolated limits may be from critical points: (R,).
+
+    In a direction in which the valley is much flatter than in others a flow stands still for
+    decades, and the fit takes that for a limit. The nearest critical point shows it.
+    """
+    if len(limit) == 0:
+        return np.zeros(0)
+    points = polish(batch.prob, limit, n_threads=batch.threads)
+    way = np.linalg.norm(end - limit, axis=1)
+    return np.where(points.status == Status.CONVERGED, _FITTED * points.displacement, way)
+
+
 def _take(
     batch: Batch, times: Floats | None, out: dict[str, Any], rows: Ints, limit: Floats, bar: Floats
 ) -> None:
@@ -98,6 +113,8 @@ def _take(
     out["theta_error"][rows[law == Law.ESCAPE]] = np.inf
     unknown = law == Law.UNKNOWN
     out["theta_error"][rows[unknown]] = np.fmin(out["theta_error"][rows], bar)[unknown]
+    power = np.flatnonzero(law == Law.POWER)
+    bar[power] = np.maximum(bar[power], _away(batch, limit[power], end[rows[power]]))
     useful = (law == Law.POWER) & (bar <= _USEFUL * (1.0 + np.linalg.norm(end[rows], axis=1)))
     rows, limit = rows[useful], limit[useful]
     if rows.size == 0:

@@ -41,7 +41,9 @@ _EXPONENTIAL = (1e-8, 1e-2)
 # Largest misfit of its logarithms from a straight line, as part of their range.
 _STRAIGHT = 0.05
 # Windows in decades and degrees of the extrapolating polynomials in t^-exponent.
-_WINDOWS, _DEGREES = (1.0, 1.5, 2.0, 3.0), (1, 2, 3, 4)
+_WINDOWS, _DEGREES = (1.0, 1.5, 2.0), (1, 2, 3)
+# 1 / (10^(p/2) - 1) for p = 1/5: what is left, in moves by half a decade, of an error t^-p.
+_MOVED = 4.0
 
 
 class Law(IntEnum):
@@ -232,34 +234,35 @@ def _misfit(x: Floats, logs: Floats, points: int) -> Floats:
 def _extrapolate(points: Floats, q: float) -> tuple[Floats, Floats]:
     """Return limits (R, P) of points (R, K, P) that follow a series in t^-q, and error bars (R,).
 
-    Least squares polynomials of several degrees over several windows; the error bar is the change
-    from the next lower degree plus what the misfit can do to the constant, doubled. The
-    best is taken.
+    Least squares polynomials of several degrees over several windows. Other powers of t, which an
+    anisotropic valley has, spoil a fit by an error that falls like such a power: the error bar is
+    what the fit changes when its window moves by half a decade, times what bounds the rest of
+    that way for powers of 1/5 and more, and what the misfit can do to the constant. The fit
+    with the smallest bar is taken.
     """
-    runs, _, size = points.shape
+    runs, total, size = points.shape
     limit, error = np.full((runs, size), np.nan), np.full(runs, np.inf)
     for decades in _WINDOWS:
         count = int(decades * _PER) + 1
-        window = points[:, -count:]
         s = 10.0 ** (-q * np.arange(1 - count, 1) / _PER)
-        lower = None
         for degree in _DEGREES:
             powers = np.vander(s, degree + 1, increasing=True)
             inverse = np.linalg.pinv(powers)
-            weights = _weighted(inverse, window)
-            square = np.zeros((runs, size))
-            for k in range(count):
-                value = np.zeros((runs, size))
-                for c in range(degree + 1):
-                    value += powers[k, c] * weights[:, c]
-                square += (window[:, k] - value) ** 2 / max(count - degree - 1, 1)
+            found = []
+            for back in (0, _PER // 2, _PER):
+                stop = total - back
+                found.append(_weighted(inverse[:1], points[:, stop - count : stop])[:, 0])
+            here, before, earlier = found
+            moved = np.linalg.norm(here - before, axis=1)
+            moved = np.maximum(moved, 0.5 * np.linalg.norm(before - earlier, axis=1))
+            # Least squares: the misfit is what is left of the window outside the span of powers.
+            rest = np.eye(count) - powers @ inverse
+            square = (_weighted(rest, points[:, -count:]) ** 2).sum(axis=1)
+            square /= max(count - degree - 1, 1)
             noise = np.linalg.norm(inverse[0]) * np.sqrt(square.max(axis=1))
-            here = weights[:, 0]
-            if lower is not None:
-                bar = 2.0 * (np.linalg.norm(here - lower, axis=1) + 3.0 * noise)
-                better = bar < error
-                limit[better], error[better] = here[better], bar[better]
-            lower = here
+            bar = _MOVED * moved + 3.0 * noise
+            better = bar < error
+            limit[better], error[better] = here[better], bar[better]
     if q < 0.4:
         # A faster law may still take over, as it does next to where branches meet.
         error = np.maximum(error, np.linalg.norm(points[:, -1] - limit, axis=1))
