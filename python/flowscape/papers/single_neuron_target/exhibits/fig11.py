@@ -126,10 +126,10 @@ def draw(arrays: Mapping[str, NDArray]) -> Figure:
         )
         ax.grid(axis="y")
     axes[0].set_ylabel("training loss")
-    axes[1].legend(loc="upper right", ncols=2)
+    fig.legend(handles=axes[0].lines[:seeds], loc="outside right center")
     style.head(
         fig,
-        "What gradient descent leaves: the slow runs are those next to Q1",
+        "The losses that the paper's steps of gradient descent leave",
         "step 0.5 on half the mean of the squares, initialization scale $10^{-20}$; "
         "dotted: the stop at $10^{-15}$",
     )

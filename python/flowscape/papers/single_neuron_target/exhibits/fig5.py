@@ -140,14 +140,14 @@ def draw(arrays: Mapping[str, NDArray]) -> Figure:
     for n in (0, 1):
         w, a = arrays["neurons_limit"][:, 3 * n + 1], arrays["neurons_limit"][:, 3 * n]
         right.plot(w, a, color=style.INK, lw=0.9, ls=(0, (4, 3)))
-        end = arrays["neurons"][-1, -1, 3 * n : 3 * n + 3]
-        right.annotate(
-            f"neuron {n + 1}",
-            (end[1], end[0]),
-            (6, 4 - 10 * n),
-            textcoords="offset points",
-            fontsize=8,
-        )
+    end = arrays["neurons"][-1, -1, :3]
+    right.annotate(
+        "neurons 1 and 2",
+        (end[1], end[0]),
+        (8, -3),
+        textcoords="offset points",
+        fontsize=8,
+    )
     left.set(
         xscale="log",
         yscale="log",

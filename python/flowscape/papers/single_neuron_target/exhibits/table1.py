@@ -102,7 +102,7 @@ def _outcome(kind: int, branch: int, names: list[str]) -> int:
 
 def draw(arrays: Mapping[str, NDArray]) -> Figure:
     """Draw stacked bars of outcomes against n, with the sizes of Table 1."""
-    fig = style.new_figure(6.4, 3.6)
+    fig = style.new_figure(7.6, 3.8)
     ax = fig.add_subplot()
     colours = [*(BRANCH_COLOURS[name] for name in _OUTCOMES[:3]), "#332288", "#E69F00", "#BDBDBD"]
     place, bottom = np.arange(len(arrays["sizes"])), np.zeros(len(arrays["sizes"]))
@@ -120,7 +120,7 @@ def draw(arrays: Mapping[str, NDArray]) -> Figure:
                 linewidth=0.6,
             )
         bottom += part
-    marks = {3: "optimistic", 4: "$Q^2$ separated", 5: "$Q^1$ separated", 6: "all perfect"}
+    marks = {3: "optimistic", 4: "$Q^2$\nseparated", 5: "$Q^1$\nseparated", 6: "all zeros\nperfect"}
     for n, text in marks.items():
         x = list(arrays["sizes"]).index(n)
         ax.plot([x - 0.5] * 2, [0, 1.03], color=style.INK, lw=0.9, ls=(0, (3, 2)), clip_on=False)
