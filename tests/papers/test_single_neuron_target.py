@@ -75,7 +75,7 @@ def test_the_page_shows_the_verdicts(row):
 # Small versions; what is drawn and compared is the same.
 SMALL = {
     "table1": {"sample_sets": 2, "starts": 4},
-    "fig1": {"seeds": 4, "trials": 2},
+    "fig1": {"seeds": 2, "trials": 1},
     "fig2": {"points": 60},
     "fig3": {"seeds": 8, "steps": 2000, "grid": 4},
     "fig4": {"seeds": 2, "ratios": 5},

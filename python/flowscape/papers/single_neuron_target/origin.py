@@ -1,4 +1,8 @@
-"""The origin as a saddle: growth rate, imbalance, and starts of a given imbalance (section 5.1)."""
+"""The origin as a saddle: growth rate, imbalance, and starts of a given imbalance (section 5.1).
+
+As the paper defines them, for any activation, and independent of `flowscape.limits`, with which the
+checks compare.
+"""
 
 from __future__ import annotations
 

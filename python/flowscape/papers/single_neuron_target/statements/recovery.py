@@ -183,7 +183,7 @@ def section_6_n3_reason(n: int = 3) -> Finding:
 )
 def section_6_n4(n: int = 4) -> Finding:
     """Count sample sets of which no flow, and of which some flow, recovers at 0 < c~ < 1."""
-    found = _ends(n, 3000, 40, _INSIDE)
+    found = _ends(n, 3000, 25, _INSIDE)
     none = sum(not one.perfect.any() for one in found)
     edges = _ends(4, 3000, 10, np.array([0.0, 1.0]))
     always = all((one.kind != Kind.IMPERFECT).all() for one in edges)
