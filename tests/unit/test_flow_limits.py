@@ -152,8 +152,8 @@ def test_error_bars_hold_in_anisotropic_valleys(n, seed):
     """With exp in the plane one component of w_2 - w_1 stands still for decades at 4e-5."""
     rng = np.random.default_rng([seed, n])
     target = np.array([1.0, 0.6, -0.5])
-    teacher = Teacher(TwoLayer(1, 2, activation="exp"), target)
-    net = TwoLayer(2, 2, activation="exp")
+    teacher = Teacher(TwoLayer(1, 2, activation="exp", bias=False), target)
+    net = TwoLayer(2, 2, activation="exp", bias=False)
     samples = Samples.of(teacher, rng.normal(size=(n, 2)))
     prob = Problem(net, samples, loss="half_sum", teacher=teacher)
     first = np.concatenate([[0.3], target[1:], [0.7], target[1:]])
