@@ -78,7 +78,7 @@ SMALL = {
     "fig1": {"seeds": 2, "trials": 1},
     "fig2": {"points": 60},
     "fig3": {"seeds": 8, "steps": 2000, "grid": 4},
-    "fig4": {"seeds": 2, "ratios": 5},
+    "fig4": {"seeds": 2, "ratios": 5, "intervals": False},
     "fig5": {"width": 30, "steps": 2000, "points": 60},
     "fig6": {"widths": (2, 20)},
     "fig7": {"inputs": 12, "n": 20, "steps": 200},

@@ -16,6 +16,7 @@ from flowscape.papers.single_neuron_target.exhibits.pictures import (
     pair_in_space,
     point_colours,
 )
+from flowscape.papers.single_neuron_target.recovering_interval import recovering_intervals
 from flowscape.papers.single_neuron_target.setting import (
     example_1,
     gaussian_inputs,
@@ -33,8 +34,13 @@ _SIZES = (2, 3, 4, 5, 6)
 _SHOWN = (4, 3)  # sample size and seed of panel (f)
 
 
-def compute(*, n_threads: int | None = None, seeds: int = 5, ratios: int = 41) -> Numbers:
-    """Follow flows of infinitely small initialization: sizes x sample sets x ratios."""
+def compute(
+    *, n_threads: int | None = None, seeds: int = 5, ratios: int = 41, intervals: bool = True
+) -> Numbers:
+    """Follow flows of infinitely small initialization: sizes x sample sets x ratios.
+
+    With `intervals` the ends of the intervals of c~ that recover at n = 4 are found as well.
+    """
     ratio = np.linspace(0.0, 1.0, ratios)
     test = gaussian_inputs(1000, 10_000)
     shape = (len(_SIZES), seeds, ratios)
@@ -49,7 +55,9 @@ def compute(*, n_threads: int | None = None, seeds: int = 5, ratios: int = 41) -
             error[i, seed] = generalization_error(prob, found.polished, test)
             kind[i, seed], branch[i, seed] = found.kind, found.branch
             status[i, seed] = found.status
+    found_intervals = _intervals(seeds if intervals else 0, n_threads)
     arrays = {
+        "intervals_n_4": np.array(found_intervals).reshape(-1, 3),
         "sizes": np.array(_SIZES),
         "ratio": ratio,
         "generalization_error": error,
@@ -69,10 +77,26 @@ def compute(*, n_threads: int | None = None, seeds: int = 5, ratios: int = 41) -
         "kind": kind.ravel().tolist(),
         "branch": branch.ravel().tolist(),
     }
-    return Numbers(arrays, _compare(error, kind, ratio), table)
+    return Numbers(arrays, _compare(error, kind, ratio, found_intervals), table)
 
 
-def _compare(error: NDArray, kind: NDArray, ratio: NDArray) -> list[Comparison]:
+def _intervals(seeds: int, n_threads: int | None) -> list[tuple[int, float, float]]:
+    """Return (sample set, low, high) of the intervals of c~ that recover at n = 4."""
+    rows = []
+    for seed in range(seeds):
+        prob = example_1(gaussian_inputs(4, seed))
+        for part in recovering_intervals(prob, n_threads=n_threads):
+            low = 0.0 if part.low is None else part.low.ratio
+            rows.append((seed, low, 1.0 if part.high is None else part.high.ratio))
+    return rows
+
+
+def _compare(
+    error: NDArray,
+    kind: NDArray,
+    ratio: NDArray,
+    intervals: list[tuple[int, float, float]],
+) -> list[Comparison]:
     recovered = error <= FLOOR
     inside = (ratio > 0) & (ratio < 1)
     seeds = error.shape[1]
@@ -100,7 +124,8 @@ def _compare(error: NDArray, kind: NDArray, ratio: NDArray) -> list[Comparison]:
         Comparison.of(
             "(c) n = 4: sample sets that recover for some 0 < c~ < 1",
             "some of 5 (seed 3 is shown)",
-            f"{some} of {seeds}",
+            f"{some} of {seeds}"
+            + "".join(f"; samples {k}: {a:.5f} < c~ < {b:.5f}" for k, a, b in intervals),
             agrees=0 < some < seeds,
             why=f"{draws}, and the interval that recovers depends on them (errata SS 6)",
         ),
