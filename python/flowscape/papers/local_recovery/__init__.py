@@ -3,6 +3,7 @@ Overparameterization"; page: docs/papers/local-recovery.md.
 """  # noqa: D205
 
 from flowscape.papers.local_recovery import statements as _statements  # noqa: F401
+from flowscape.papers.local_recovery.exhibits import EXHIBITS
 from flowscape.papers.local_recovery.ledger import STATEMENTS
 from flowscape.papers.registry import Paper
 
@@ -12,5 +13,5 @@ PAPER = Paper(
     name="local-recovery",
     title="Local recovery of two-layer neural networks at overparameterization (Zhang, Zhang, Luo)",
     statements=STATEMENTS,
-    exhibits=(),
+    exhibits=EXHIBITS,
 )

@@ -1,12 +1,22 @@
 """Statements of the paper; importing this package declares them all, in the paper's order."""
 
-from flowscape.papers.local_recovery.statements import (
-    section_2,
-    section_3_1,
-    section_3_2,
-    section_3_4,
-    section_4,
-    section_5,
-)
+# ruff: isort: off
+from flowscape.papers.local_recovery.statements import landscape
+from flowscape.papers.local_recovery.statements import independence
+from flowscape.papers.local_recovery.statements import analytic
+from flowscape.papers.local_recovery.statements import geometry
+from flowscape.papers.local_recovery.statements import morse_bott
+from flowscape.papers.local_recovery.statements import separation
+from flowscape.papers.local_recovery.statements import systems
+from flowscape.papers.local_recovery.statements import flows
 
-__all__ = ["section_2", "section_3_1", "section_3_2", "section_3_4", "section_4", "section_5"]
+__all__ = [
+    "analytic",
+    "flows",
+    "geometry",
+    "independence",
+    "landscape",
+    "morse_bott",
+    "separation",
+    "systems",
+]

@@ -1,0 +1,393 @@
+"""Section 5: convergence, rates and limiting directions of gradient flows; Theorem 2.2, Table 1."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flowscape.flow import gradient_flow
+from flowscape.objective import Problem
+from flowscape.papers.finding import Finding, Verdict, between, compare, holds_if
+from flowscape.papers.local_recovery.approach import (
+    RTOL,
+    Approach,
+    approach,
+    approaches,
+    branch_of,
+    slope,
+)
+from flowscape.papers.local_recovery.ledger import STATEMENTS
+from flowscape.papers.local_recovery.setting import draw, example, rank
+from flowscape.separation import imperfect_zero, rank_drops
+
+Floats = NDArray[np.float64]
+
+_RUNS = 6
+_NEAR = 0.05  # errors of fitted exponents, of which the next terms fade slowly
+
+
+def _power_law(one: Approach) -> bool:
+    return abs(one.exponent - 0.5) <= _NEAR
+
+
+@STATEMENTS.measured(
+    "theorem-2-2-a",
+    "Theorem 2.2 (a); Example (c) in section 2.3",
+    "t <= N', n >= N_t: a generic flow near Q_t converges to a point of it, not at linear rate, "
+    "and "
+    "biased towards ker Hess R",
+    mutation={"n": 3},
+    mutation_says="n = 3",
+)
+def theorem_2_2_a(n: int = 5) -> Finding:
+    """Follow flows to Q1: |pi_c| falls like t^(-1/2), and |pi_s|/|pi_c| goes to 0."""
+    runs = approaches(1, n)
+    good = sum(_power_law(one) and one.s[-1] <= 1e-2 * one.c[-1] for one in runs)
+    exponents = str([round(one.exponent, 4) for one in runs])
+    return compare(_RUNS, float(good), 0.0, instances=_RUNS, exponents=exponents)
+
+
+@STATEMENTS.measured(
+    "theorem-2-2-b",
+    "Theorem 2.2 (b); Example (c) in section 2.3",
+    "t > N', n >= N_t: flows near Q_t converge to points of it at linear rate",
+    mutation={"factor": 2.0},
+    mutation_says="the rate is twice the smallest positive eigenvalue",
+)
+def theorem_2_2_b(factor: float = 1.0) -> Finding:
+    """Follow flows to Q2, n = 4: the rate is the smallest positive eigenvalue at the limit."""
+    return _rates(approaches(2, 4), factor)
+
+
+def _rates(runs: tuple[Approach, ...], factor: float) -> Finding:
+    gaps = [abs(one.rate(one.gap) / (factor * one.slowest) - 1.0) for one in runs]
+    worst = max(gaps) if len(runs) == _RUNS else np.inf
+    rates = str([f"{one.slowest:.3g}" for one in runs])
+    return Finding(0.0, worst, 0.01, len(runs), holds_if(worst <= 0.01), None, {"rates": rates})
+
+
+STATEMENTS.cited(
+    "theorem-5-1",
+    "Theorem 5.1",
+    "Lojasiewicz inequality |grad f| >= C |f - f(p)|^mu, 1/2 <= mu < 1",
+    used="lojasiewicz: mu = 3/4 next to Q1 and 1/2 next to Q2",
+)
+
+
+@STATEMENTS.measured(
+    "lojasiewicz",
+    "Theorem 5.1 for R",
+    "mu in [1/2, 1)",
+    correction="with values: 3/4 at generic points of Q1 (n = 5), 1/2 of Q2 (n = 4)",
+    mutation={"at_q1": 0.5},
+    mutation_says="mu = 1/2 at Q1",
+)
+def lojasiewicz(at_q1: float = 0.75) -> Finding:
+    """Fit |grad R| ~ R^mu along flows."""
+    found, gaps = [], []
+    for r, n, said in ((1, 5, at_q1), (2, 4, 0.5)):
+        for one in approaches(r, n):
+            part = one.late if r == 1 else one.straight
+            found.append(slope(one.loss[part], one.gradient[part]))
+            gaps.append(abs(found[-1] - said))
+    inside = min(found) >= 0.5 - _NEAR and max(found) < 1.0
+    return compare(
+        0.0,
+        max(gaps),
+        _NEAR,
+        instances=len(gaps),
+        printed=holds_if(inside),
+        exponents=str(np.round(found, 4)),
+    )
+
+
+@STATEMENTS.measured(
+    "theorem-5-2",
+    "Theorem 5.2",
+    "flows near a local minimum converge, with length l = O((f - f(p))^beta), 0 < beta < 1",
+    correction="with values beta = 1 - mu: 1/4 at generic points of Q1, 1/2 of Q2",
+    mutation={"at_q1": 0.5},
+    mutation_says="beta = 1/2 at Q1",
+)
+def theorem_5_2(at_q1: float = 0.25) -> Finding:
+    """Fit l ~ R^beta along flows; l is summed from 600 points."""
+    found, gaps = [], []
+    for r, n, said in ((1, 5, at_q1), (2, 4, 0.5)):
+        for one in approaches(r, n):
+            part = one.late if r == 1 else one.straight
+            found.append(slope(one.loss[part], one.way[part]))
+            gaps.append(abs(found[-1] - said))
+    return compare(
+        0.0,
+        max(gaps),
+        _NEAR,
+        instances=len(gaps),
+        printed=holds_if(min(found) > 0.0 and max(found) < 1.0),
+        exponents=str(np.round(found, 4)),
+    )
+
+
+@STATEMENTS.measured(
+    "proposition-5-1",
+    "Proposition 5.1; Theorem 2.2",
+    "every zero of f >= 0 is the limit of a non-constant flow, in particular for analytic f",
+    correction="every zero at which f does not vanish on a whole neighbourhood",
+    mutation={"corrections": 0},
+    mutation_says="the start is not corrected: the flow ends elsewhere",
+)
+def proposition_5_1(corrections: int = 12) -> Finding:
+    """Shoot: move the start along the zeros until the limit is the wanted one.
+
+    Wanted are a generic member of Q1 (n = 5) and of Q2 (n = 4), and an imperfect zero (n = 3). As
+    printed, f = max(0, |x|-1)^4 contradicts it at x = 0.
+    """
+    one, misses, bars = example(), [], []
+    for key in range(2):
+        for r, n in ((1, 5), (2, 4), (1, 3)):
+            branch, rng = branch_of(r), draw(92, r, n, key)
+            x = one.inputs(n, 92, r, key)
+            prob, wanted = one.problem(x), branch.sample(rng)
+            if n == 3:
+                zero = imperfect_zero(branch, x, wanted, distance=0.05, rng=rng)
+                assert zero is not None
+                wanted = zero.theta
+                values, vectors = np.linalg.eigh(prob.hessian(wanted))
+                along = vectors[:, values <= 1e-9 * values[-1]]
+            else:
+                along = branch.tangent(wanted)
+            miss, bar = _shoot(prob, wanted, along, rng, corrections)
+            misses.append(miss)
+            bars.append(bar)
+    flat = np.linspace(-0.9, 0.9, 19)
+    gradient = 4.0 * np.maximum(0.0, np.abs(flat) - 1.0) ** 3
+    excess = float(np.max(np.array(misses) / np.array(bars)))
+    return between(
+        -np.inf,
+        excess,
+        3.0,
+        instances=len(misses),
+        predicted="at most 3 error bars of the limit",
+        printed=holds_if(gradient.any()),
+        largest_distance=max(misses),
+    )
+
+
+def _shoot(
+    prob: Problem, wanted: Floats, along: Floats, rng: np.random.Generator, corrections: int
+) -> tuple[float, float]:
+    """Return the distance of the flow's limit to the wanted one, and the limit's error bar."""
+    start = wanted + 0.02 * rng.normal(size=len(wanted))
+    for step in range(corrections + 1):
+        flow = gradient_flow(prob, start, **RTOL)
+        if step < corrections:
+            start = start + along @ (along.T @ (wanted - flow.theta))
+    moved = np.linalg.norm(start - flow.theta) > 1e-3
+    miss = float(np.linalg.norm(flow.theta - wanted))
+    return (miss, float(flow.theta_error)) if flow.success and moved else (np.inf, 1.0)
+
+
+@STATEMENTS.measured(
+    "system-13",
+    "System (13)",
+    "near a branch the flow is x' = f, y' = H(z) y + g, z' = m with f, g, m = O(|x|^2 + |y|^2)",
+    mutation={"power": 3},
+    mutation_says="O(|x|^3 + |y|^3)",
+)
+def system_13(power: int = 2) -> Finding:
+    """Fit the order of -grad R + Hess R(theta*) v at theta* + v, v normal to the branch."""
+    one, least, instances = example(), np.inf, 0
+    for r, n in ((1, 5), (2, 4), (1, 4)):
+        for key in range(3):
+            rng, branch = draw(93, r, n, key), branch_of(r)
+            prob, theta = one.problem(one.inputs(n, 93, key)), branch.sample(draw(93, r, n, key))
+            along = branch.tangent(theta)
+            v = rng.normal(size=len(theta))
+            v -= along @ (along.T @ v)
+            sizes = np.geomspace(1e-3, 1e-2, 9)
+            points = theta + sizes[:, None] * v
+            rest = -prob.gradient(points) + (points - theta) @ prob.hessian(theta)
+            least = min(least, slope(sizes, np.linalg.norm(rest, axis=1)))
+            instances += 1
+    return between(
+        power - 0.1, least, np.inf, instances=instances, predicted=f"order {power} or more"
+    )
+
+
+@STATEMENTS.measured(
+    "theorem-5-3-a",
+    "Theorem 5.3 (a)",
+    "n >= m+(m+m0-r)d, l = 2r-m-m0, or n <= (d+1)m0: linear rate, |pi_p| = O(|pi_s|)",
+    correction="n >= r+(m+m0-r)d suffices, and |pi_p| = O(|pi_s|^2)",
+    mutation={"power": 3},
+    mutation_says="|pi_p| = O(|pi_s|^3)",
+)
+def theorem_5_3_a(power: int = 2) -> Finding:
+    """Follow flows to Q2 (n = 4) and to imperfect zeros (n = 3).
+
+    |pi_p|/|pi_s|^p must not grow from |pi_s| in [1e-3, 1e-2] to |pi_s| in [1e-5, 1e-4].
+    """
+    growth, printed, rates = [], [], []
+    for r, n in ((2, 4), (1, 3)):
+        for one in approaches(r, n):
+            growth.append(_growth(one, power))
+            printed.append(_growth(one, 1))
+            rates.append(abs(one.rate(one.gap) / one.slowest - 1.0))
+    linear = len(growth) == 2 * _RUNS and max(rates) <= 0.02
+    return Finding(
+        f"|pi_p|/|pi_s|^{power} stays bounded",
+        float(max(growth)),
+        2.0,
+        len(growth),
+        holds_if(linear and max(growth) <= 2.0),
+        holds_if(linear and max(printed) <= 2.0),
+        {"largest_error_of_the_rate": max(rates)},
+    )
+
+
+def _growth(one: Approach, power: int) -> float:
+    late, early = (
+        (one.p[part] / one.s[part] ** power).max()
+        for part in ((one.s >= b) & (one.s <= 10.0 * b) for b in (1e-5, 1e-3))
+    )
+    return float(late / early)
+
+
+@STATEMENTS.measured(
+    "theorem-5-3-b",
+    "Theorem 5.3 (b)",
+    "r < (m+m0)/2 or l < 2r-m-m0: if the tail length is Omega(e^(-mu t)) for some mu above the "
+    "largest negative eigenvalue of Hess R, then |pi_s| = O(|pi_c|^2)",
+    correction="l > 2r-m-m0, n >= r+(m+m0-r)d, 0 < mu < smallest positive eigenvalue of Hess R, "
+    "and "
+    "derivatives in the tail length",
+    mutation={"power": 3},
+    mutation_says="|pi_s| = O(|pi_c|^3)",
+)
+def theorem_5_3_b(power: int = 2) -> Finding:
+    """Fit |pi_s| ~ |pi_c|^p for flows to Q1 (n = 5).
+
+    As printed any mu > 0 will do, as the Hessian has no negative eigenvalue; the flow from a start
+    with two equal neurons ends at linear rate with pi_c = 0 and contradicts it.
+    """
+    found = [slope(one.c[one.late], one.s[one.late]) for one in approaches(1, 5)]
+    one, rng = example(), draw(94)
+    w = one.teacher.parameters.w[0] + 0.05 * rng.normal(size=2)
+    start = one.net.pack(a=[0.62, 0.62], w=np.stack([w, w]))
+    run = approach(one.problem(one.inputs(5, 94)), start, branch_of(1))
+    assert run is not None
+    part = run.straight
+    linear = abs(run.rate(run.gap) / run.slowest - 1.0) <= 0.01
+    contradicts = linear and bool((run.c[part] <= 1e-3 * run.s[part]).all())
+    least = min(found) if len(found) == _RUNS else np.nan
+    return between(
+        power - 0.1,
+        float(least),
+        np.inf,
+        instances=len(found),
+        predicted=f"exponent {power} or more",
+        printed=holds_if(not contradicts),
+        rate_of_the_symmetric_flow=run.rate(run.gap),
+    )
+
+
+@STATEMENTS.measured(
+    "theorem-5-3-c",
+    "Theorem 5.3 (c)",
+    "(a) holds at all theta* of Q^m, (b) at all of Q^m0: there the rank of Hess R is constant",
+    correction="constant on Q^m0, not on Q^m: for n = codim it drops at exceptional points",
+    mutation={"r": 2},
+    mutation_says="constant on Q^m",
+)
+def theorem_5_3_c(r: int = 1) -> Finding:
+    """Find ranks at many members of Q1, and locate drops on segments of Q2 by sign changes."""
+    one, drops, looked = example(), 0, 0
+    for key in range(20):
+        rng = draw(95, key)
+        x, branch = rng.normal(size=(4, 2)), branch_of(2)
+        start, end = branch.sample(rng), branch.sample(rng)
+        for drop in rank_drops(branch, x, start, end, grid=100):
+            drops += rank(np.linalg.qr(one.problem(x).jacobian(drop.theta))[1]) < 4
+        looked += 1
+    varying = 0
+    for key in range(50):
+        rng = draw(96, key)
+        theta = branch_of(1).sample(rng) * np.array([100.0**key if key < 3 else 1.0, 1, 1, 1, 1, 1])
+        theta = branch_of(1).project(theta)
+        varying += rank(one.problem(one.inputs(5, 96, key)).jacobian(theta)) != 3
+    return compare(
+        0.0,
+        float(varying if r == 1 else drops),
+        0.0,
+        instances=50,
+        printed=holds_if(drops == 0),
+        drops_on_Q2=drops,
+        segments=looked,
+    )
+
+
+@STATEMENTS.measured(
+    "corollary-5-1-a",
+    "Corollary 5.1 (a)",
+    "under the conditions of Theorem 5.3 (a) R(gamma(t)) -> 0 at linear rate",
+    correction="n >= r+(m+m0-r)d suffices",
+    mutation={"factor": 1.0},
+    mutation_says="at the rate of theta itself",
+)
+def corollary_5_1_a(factor: float = 2.0) -> Finding:
+    """Compare the rate of R with twice the smallest positive eigenvalue."""
+    runs = (*approaches(2, 4), *approaches(1, 3))
+    worst = max(abs(one.rate(one.loss) / (factor * one.slowest) - 1.0) for one in runs)
+    return compare(0.0, float(worst), 0.02, instances=len(runs))
+
+
+@STATEMENTS.measured(
+    "corollary-5-1-b",
+    "Corollary 5.1 (b)",
+    "r < (m+m0)/2 and l < 2r-m-m0: R(gamma(t)) = O(|gamma(t)-theta*|^4 + e^(-beta t))",
+    correction="or l > 2r-m-m0; the printed hypotheses exclude each other, so nothing is claimed",
+    mutation={"power": 5},
+    mutation_says="O(|gamma(t)-theta*|^5 + e^(-beta t))",
+)
+def corollary_5_1_b(power: int = 4) -> Finding:
+    """Fit R ~ |theta-theta*|^p for flows to Q1."""
+    runs = approaches(1, 5)
+    found = [slope(one.gap[one.late], one.loss[one.late]) for one in runs]
+    least = min(found) if len(found) == _RUNS else np.nan
+    return between(
+        power - 0.1,
+        float(least),
+        np.inf,
+        instances=len(found),
+        predicted=f"exponent {power} or more",
+        printed=Verdict.HOLDS,
+        exponents=str(np.round(found, 4)),
+    )
+
+
+@STATEMENTS.measured(
+    "table-1",
+    "Table 1",
+    "n >= (d+1)m0: linear for all branches; n >= r+(m+m0-r)d: linear if r >= (m+m0)/2 and l = "
+    "2r-m-m0, else maybe not",
+    correction="n <= (d+1)m0 in the first row",
+    mutation={"at_least": True},
+    mutation_says="n >= (d+1)m0 in the first row, with n = 5",
+)
+def table_1(at_least: bool = False) -> Finding:
+    """Count the flows of every cell that converge as said."""
+    slow_at_5 = sum(_power_law(one) for one in approaches(1, 5))
+    linear = {
+        key: sum(abs(one.rate(one.gap) / one.slowest - 1.0) <= 0.02 for one in approaches(*key))
+        for key in ((1, 3), (2, 3), (2, 4))
+    }
+    good = sum(linear.values()) + (_RUNS - slow_at_5 if at_least else slow_at_5)
+    return compare(
+        4.0 * _RUNS,
+        float(good),
+        0.0,
+        instances=4 * _RUNS,
+        printed=holds_if(slow_at_5 == 0),
+        linear_n_3=linear[1, 3] + linear[2, 3],
+        linear_n_4_Q2=linear[2, 4],
+        power_law_n_5_Q1=slow_at_5,
+    )

@@ -1,0 +1,476 @@
+"""Section 3.1 and 3.3: power series, independence of neurons, separating inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import factorial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flowscape.papers.finding import Finding, Verdict, compare, holds_if, search
+from flowscape.papers.local_recovery.elimination import integer_rank
+from flowscape.papers.local_recovery.ledger import STATEMENTS
+from flowscape.papers.local_recovery.setting import GENERIC, draw, features, rank
+from flowscape.problem import Activation
+
+Floats = NDArray[np.float64]
+
+_ODD_OR_EVEN = {
+    "tanh(z)": "tanh",
+    "sin(z)": "sin",
+    "cos(z)": "cos",
+    "exp(-z^2)": "gauss",
+    "sigmoid(z)": "sigmoid",
+    "softplus(-z)": {"name": "softplus", "s": -1.0},
+}
+_EXP_MINUS_Z = ["exp", {"name": "polynomial", "c": -1.0, "coefficients": [0.0, 1.0]}]
+
+
+def _falling(j: int, t: int) -> int:
+    """Return j (j-1) ... (j-t+2), the factor of alpha_t: t - 1 factors."""
+    out = 1
+    for i in range(t - 1):
+        out *= j - i
+    return out
+
+
+@STATEMENTS.measured(
+    "lemma-3-1",
+    "Lemma 3.1",
+    "sum_j c_j sum_k [alpha_1k + j alpha_2k + ... + j!/l! alpha_lk] p_k^(j-l) eps^(j-l) is a "
+    "polynomial only if all alpha = 0",
+    correction="the last factor is j!/(j-l+1)!, as the first two and the proof say; with j!/l! the "
+    "series has radius 0 but, as a formal one, is no polynomial either",
+    mutation={"odd": False},
+    mutation_says="the coefficients of odd order vanish",
+)
+def lemma_3_1(odd: bool = True) -> Finding:
+    """Find the rank of the coefficients of high order in alpha, by integers.
+
+    A polynomial has no coefficients of order >= 7: alpha must lie in the kernel.
+    """
+    bad, printed, instances = 0, 0, 0
+    for p in ([1, -1], [2, -2, 1], [3, -3, 1, 2], [1, -1, 2, -2, 3]):
+        for terms in (1, 2, 3):
+            orders = [j for j in range(7, 7 + 4 * terms * len(p)) if odd or j % 2 == 0]
+            right = [
+                [_falling(j, t) * q**j for q in p for t in range(1, terms + 1)] for j in orders
+            ]
+            as_printed = [
+                [
+                    (_falling(j, t) if t < terms else factorial(j) // factorial(terms)) * q**j
+                    for q in p
+                    for t in range(1, terms + 1)
+                ]
+                for j in orders
+            ]
+            bad += integer_rank(right) < terms * len(p)
+            printed += integer_rank(as_printed) < terms * len(p)
+            instances += 1
+    return compare(0.0, float(bad), 0.0, instances=instances, printed=holds_if(printed == 0))
+
+
+def _dependent(activation: object, r: int, d: int, key: int, mirrored: bool) -> bool:
+    """Return whether r neurons with distinct w, two of them w and -w if `mirrored`, depend."""
+    rng = draw(r, d, key)
+    w = rng.normal(size=(r, d))
+    if mirrored:
+        w[1] = -w[0]
+        if r > 2:
+            w[2] = 0.0
+    x = 1.5 * rng.normal(size=(40 * r, d))
+    return rank(features(activation, w, x, slopes=0)) < r
+
+
+@STATEMENTS.measured(
+    "corollary-3-1",
+    "Corollary 3.1",
+    "sigma is generic (Assumption 2.1) if and only if sigma(w_1.x), ..., sigma(w_r.x) are linearly "
+    "independent for all distinct w_k",
+    mutation={"also": "tanh(z)"},
+    mutation_says="tanh counts as generic",
+)
+def corollary_3_1(also: str = "") -> Finding:
+    """Find ranks on many inputs: full for generic activations, a relation for each of the others.
+
+    The weights contain w, -w and 0, where relations would be. A relation of sigma(z) =
+    polynomial + odd or even function may need many neurons; up to 12 are tried.
+    """
+    generic = dict(GENERIC) | ({also: _ODD_OR_EVEN[also]} if also else {})
+    wrong, instances = [], 0
+    for name, spec in generic.items():
+        for r, d in ((2, 1), (3, 2), (4, 2)):
+            instances += 1
+            if _dependent(spec, r, d, 0, True):
+                wrong.append(name)
+    for name, spec in _ODD_OR_EVEN.items():
+        if name == also:
+            continue
+        instances += 1
+        if not any(_pairs_depend(spec, r) for r in (1, 2, 3, 6)):
+            wrong.append(name)
+    return compare(0.0, float(len(wrong)), 0.0, instances=instances, wrong=", ".join(wrong))
+
+
+def _pairs_depend(spec: object, r: int) -> bool:
+    """Return whether sigma(+-w_1 x), ..., sigma(+-w_r x) depend, d = 1."""
+    w = np.linspace(0.6, 1.6, r)[:, None]
+    w = np.concatenate([w, -w])
+    x = np.linspace(-3.0, 3.0, 200)[:, None]
+    values = np.linalg.svd(features(spec, w, x, slopes=0), compute_uv=False)
+    return bool(values[-1] <= 1e-13 * values[0])
+
+
+@STATEMENTS.measured(
+    "assumption-2-1-examples",
+    "Section 2.1, after Assumption 2.1",
+    "exp is generic; sigmoid, tanh and softplus are not; almost all their translations are",
+    mutation={"shift": 0.0},
+    mutation_says="they are not translated",
+)
+def assumption_2_1_examples(shift: float = 0.6) -> Finding:
+    """Look at Taylor coefficients up to order 41: c_0 and both parities beyond order 30.
+
+    A coefficient counts as 0 below 1e-12 of its neighbours.
+    """
+    said = {"exp": True, "sigmoid": False, "tanh": False, "softplus": False}
+    wrong = []
+    for name, generic in said.items():
+        wrong += [name] if _generic(Activation.of(name)) != generic else []
+        moved = Activation.of({"name": name, "h": shift})
+        wrong += [] if _generic(moved) else [f"{name}(z+{shift})"]
+    return compare(0.0, float(len(wrong)), 0.0, instances=2 * len(said), wrong=", ".join(wrong))
+
+
+def _generic(one: Activation) -> bool:
+    c = np.abs(one.taylor(41))
+    tail = c[31:]
+    seen = tail > 1e-12 * tail.max()
+    return bool(c[0] > 0 and seen[::2].any() and seen[1::2].any())
+
+
+@STATEMENTS.measured(
+    "remark-3-1",
+    "Remark 3.1",
+    "analytic and not polynomial: neurons are independent, also with their derivatives, whenever "
+    "w_k + w_j != 0 for all k, j",
+    mutation={"mirror": True},
+    mutation_says="w_2 = -w_1",
+)
+def remark_3_1(mirror: bool = False) -> Finding:
+    """Find the rank of matrix (7) for odd, even and related activations."""
+    bad, instances = 0, 0
+    for spec in _ODD_OR_EVEN.values():
+        for r, d in ((2, 1), (2, 2), (3, 2)):
+            rng = draw(r, d, 31)
+            w = rng.normal(size=(r, d))
+            if mirror:
+                w[1] = -w[0]
+            x = 1.5 * rng.normal(size=(60, d))
+            bad += rank(features(spec, w, x)) < r * (d + 1)
+            instances += 1
+    return compare(0.0, float(bad), 0.0, instances=instances)
+
+
+_Tail = Callable[[Floats], Floats]
+
+
+def _sigmoid_1(x: Floats) -> Floats:
+    e = np.exp(-np.abs(x))
+    return e / (1.0 + e) ** 2
+
+
+_TAILS: dict[str, _Tail] = {
+    "exp(-x^2)": lambda x: np.exp(-(x**2)),
+    "exp(-|x|)": lambda x: np.exp(-np.abs(x)),
+    "sigmoid'": _sigmoid_1,
+    "softplus''": _sigmoid_1,
+    "tanh'": lambda x: 4.0 * _sigmoid_1(2.0 * x),
+}
+
+
+def _falls_rapidly(tail: _Tail) -> bool:
+    """Return whether min |s(y)/s(x)| over |x| - |y| >= gap grows without bound with the gap."""
+    sizes = np.array([4.0, 8.0, 12.0, 16.0])
+    least = []
+    for gap in (2.0, 4.0, 8.0):
+        ratios = [
+            tail(np.array([s * y]))[0] / tail(np.array([t * (y + gap)]))[0]
+            for y in sizes
+            for s in (-1.0, 1.0)
+            for t in (-1.0, 1.0)
+        ]
+        least.append(min(ratios))
+    return bool(least[1] > 2 * least[0] > 0 and least[2] > 2 * least[1])
+
+
+@STATEMENTS.measured(
+    "examples-3-1",
+    "Section 3.1, examples of Assumption 3.1",
+    "exp(-x^2), exp(-|x|), sigmoid', softplus'' and tanh fall rapidly; as even functions they are "
+    "asymptotically symmetric; shifted by b they satisfy both parts of the assumption",
+    correction="tanh' falls rapidly (s = 1), tanh tends to 1; the shift must not be 0",
+    mutation={"shift": 0.0},
+    mutation_says="the shift is 0",
+)
+def examples_3_1(shift: float = 0.4) -> Finding:
+    """Look at ratios far out."""
+    wrong = []
+    for name, tail in _TAILS.items():
+
+        def moved(x: Floats, tail: _Tail = tail) -> Floats:
+            return tail(x - shift)
+
+        far = np.array([9.0, 10.0, 11.0])
+        wrong += [] if _falls_rapidly(tail) else [f"{name} does not fall"]
+        wrong += [] if np.all(tail(far) == tail(-far)) else [f"{name} is not even"]
+        wrong += [] if _falls_rapidly(moved) else [f"{name} shifted does not fall"]
+        wrong += [] if (moved(far) / moved(-far)).min() >= 1.1 else [f"{name} shifted is symmetric"]
+    return Finding(
+        "no exception",
+        ", ".join(wrong) or "no exception",
+        0.0,
+        4 * len(_TAILS),
+        holds_if(not wrong),
+        holds_if(_falls_rapidly(np.tanh)),
+        {},
+    )
+
+
+STATEMENTS.cited(
+    "remark-3-2",
+    "Remark 3.2",
+    "a rapidly falling function tends to 0",
+    used="examples-3-1: every tail there is below 1e-3 from x = 9 on",
+)
+
+
+@STATEMENTS.measured(
+    "proposition-3-1",
+    "Proposition 3.1 and the text after it",
+    "rapid fall and asymmetry: sigma(w_1.x), ..., sigma(w_r.x) are independent for distinct w_k "
+    "!= 0; "
+    "rapid fall alone suffices if w_k + w_j != 0",
+    mutation={"mirrored": True},
+    mutation_says="w_2 = -w_1 without asymmetry",
+)
+def proposition_3_1(mirrored: bool = False) -> Finding:
+    """Find ranks on 200 inputs; s = 0 for the tails, s = 1 and 2 for sigmoid and softplus."""
+    bad, instances = 0, 0
+    for name in ("exp(-x^2)", "exp(-|x|)"):
+        tail = _TAILS[name]
+        for shift, mirror in ((0.4, True), (0.0, mirrored)):
+            for r, d in ((2, 1), (3, 1), (4, 2)):
+                bad += _tails_depend(lambda z, t=tail, b=shift: t(z - b), r, d, mirror)
+                instances += 1
+    for spec in ("sigmoid", "softplus"):
+        for shift, mirror in ((-0.4, True), (0.0, False)):
+            one = Activation.of({"name": spec, "h": shift})
+            bad += _tails_depend(lambda z, a=one: a.values(z, 0)[0], 4, 2, mirror)
+            instances += 1
+    return compare(0.0, float(bad), 0.0, instances=instances)
+
+
+def _tails_depend(tail: _Tail, r: int, d: int, mirror: bool) -> bool:
+    rng = draw(r, d, 32)
+    w = rng.normal(size=(r, d))
+    if mirror:
+        w[1] = -w[0]
+    x = 1.5 * rng.normal(size=(200, d))
+    return rank(tail(x @ w.T)) < r
+
+
+@STATEMENTS.measured(
+    "remark-3-3",
+    "Remark 3.3",
+    "exp(-x^2) + (d/dx)^2 1/(1+exp(-x)) satisfies Assumption 2.1, falls rapidly, and "
+    "sigma(x)/sigma(-x) -> -1",
+    mutation={"order": 1},
+    mutation_says="the first derivative of the sigmoid",
+)
+def remark_3_3(order: int = 2) -> Finding:
+    """Look at the Taylor coefficients, and at the ratios where exp(-x^2) is below rounding."""
+    sigmoid = Activation.of("sigmoid").taylor(43)
+    even = Activation.of("gauss").taylor(41)
+    c = np.array([even[j] + _falling(j + order, order + 1) * sigmoid[j + order] for j in range(42)])
+    tail = np.abs(c[31:])
+    generic = c[0] != 0 and tail[::2].max() > 0 and tail[1::2].max() > 0
+
+    def sigma(x: Floats) -> Floats:
+        s = 1.0 / (1.0 + np.exp(-np.abs(x)))
+        first = s * (1.0 - s)
+        derivative = first if order == 1 else -np.sign(x) * first * (2.0 * s - 1.0)
+        return np.exp(-(x**2)) + derivative
+
+    x = np.array([8.0, 12.0, 20.0])
+    ratio = sigma(x) / sigma(-x)
+    falls = _falls_rapidly(lambda z: np.abs(sigma(z)))
+    tolerance = 1e-9
+    return Finding(
+        -1.0,
+        float(ratio[-1]),
+        tolerance,
+        1,
+        holds_if(generic and falls and abs(ratio[-1] + 1.0) <= tolerance),
+        None,
+        {
+            "ratio_at_8": float(ratio[0]),
+            "falls_rapidly": falls,
+            "largest_odd_coefficient_beyond_30": float(tail[::2].max()),
+            "largest_even_coefficient_beyond_30": float(tail[1::2].max()),
+        },
+    )
+
+
+_SETS = 200
+
+
+@STATEMENTS.measured(
+    "corollary-3-2",
+    "Corollary 3.2",
+    "for a generic activation and distinct w_1, ..., w_r there are (d+1)r inputs for which matrix "
+    "(7) has full rank",
+    correction="if some w_k = 0, also sigma'(0) != 0 is needed: exp(z) - z is generic, and its "
+    "derivative columns at w = 0 vanish",
+    mutation={"activation": "tanh(z)"},
+    mutation_says="the activation is tanh and w_2 = -w_1",
+)
+def corollary_3_2(activation: str = "") -> Finding:
+    """Draw inputs until the rank is full; (exp(z)-z, w = 0) is looked at on 4000 inputs."""
+    missing, instances = 0, 0
+    specs = {activation: _ODD_OR_EVEN[activation]} if activation else GENERIC
+    for spec in specs.values():
+        for r, d in ((1, 2), (2, 1), (2, 2), (3, 1)):
+            w = draw(r, d, 33).normal(size=(r, d))
+            if r > 1:
+                w[1] = -w[0]
+            missing += _separating_share(spec, w, (d + 1) * r, 20) == 0.0
+            instances += 1
+    w = np.array([[0.0, 0.0], [0.7, -0.4]])
+    x = draw(34).normal(size=(4000, 2))
+    printed = rank(features(_EXP_MINUS_Z, w, x)) == 6
+    generic = _generic(Activation.of(_EXP_MINUS_Z))
+    return compare(
+        0.0,
+        float(missing),
+        0.0,
+        instances=instances,
+        printed=holds_if(printed or not generic),
+        rank_of_counterexample=rank(features(_EXP_MINUS_Z, w, x)),
+        columns_of_counterexample=6,
+    )
+
+
+def _separating_share(
+    spec: object, w: Floats, n: int, sets: int, line: bool = False, key: int = 0
+) -> float:
+    """Return the share of Gaussian input sets with full rank; with `line` the inputs lie on one."""
+    rng = draw(n, sets, key)
+    full = 0
+    for _ in range(sets):
+        x = 1.5 * rng.normal(size=(n, w.shape[1]))
+        if line:
+            x[:, 1:] = 0.3
+        full += rank(features(spec, w, x)) == min(n, w.shape[0] * (w.shape[1] + 1))
+    return full / sets
+
+
+@STATEMENTS.measured(
+    "lemma-3-4",
+    "Lemma 3.4; Definition 3.1",
+    "almost all inputs are separating for a given theta",
+    mutation={"line": True},
+    mutation_says="the inputs lie on a line",
+)
+def lemma_3_4(line: bool = False) -> Finding:
+    """Draw Gaussian inputs, n below and at (d+1)r; weights are distinct and not 0."""
+    least, instances = 1.0, 0
+    for spec in GENERIC.values():
+        w = draw(36).normal(size=(2, 2))
+        for n in (4, 6):
+            least = min(least, _separating_share(spec, w, n, _SETS // 4, line))
+            instances += _SETS // 4
+    return compare(1.0, least, 0.0, instances=instances)
+
+
+@STATEMENTS.measured(
+    "corollary-3-5",
+    "Corollary 3.5",
+    "inputs that separate w_1*, ..., w_r* also separate (w_1, ..., w_j, w_(j+1)*, ..., w_r*) for "
+    "w_1, "
+    "..., w_j in an open dense set",
+    mutation={"line": True},
+    mutation_says="the inputs lie on a line and do not separate w*",
+)
+def corollary_3_5(line: bool = False) -> Finding:
+    """Draw weights for fixed inputs."""
+    least, instances = 1.0, 0
+    for k, spec in enumerate(GENERIC.values()):
+        rng = draw(37, k)
+        w = rng.normal(size=(3, 2))
+        x = 1.5 * rng.normal(size=(7, 2))
+        if line:
+            x[:, 1] = 0.3
+        for j in (1, 2, 3):
+            full = 0
+            for _ in range(_SETS // 4):
+                w[:j] = rng.normal(size=(j, 2))
+                full += rank(features(spec, w, x)) == 7
+            least = min(least, full / (_SETS // 4))
+            instances += _SETS // 4
+    return compare(1.0, least, 0.0, instances=instances)
+
+
+@STATEMENTS.measured(
+    "separating-sub-list",
+    "Proof of Lemma 4.2 (a) and (b)",
+    "inputs that separate w_1, ..., w_m, the first n of them taken, separate every sub-list",
+    correction="true for almost all inputs; false for exp where the first three are collinear (d "
+    "= 2)",
+    mutation={"line": True},
+    mutation_says="the first three inputs lie on a line",
+)
+def separating_sub_list(line: bool = False) -> Finding:
+    """Compare six inputs for two vectors with the first three of them for one."""
+
+    def share(on_line: bool) -> float:
+        good, tried = 0, 0
+        for k, spec in enumerate(GENERIC.values()):
+            rng = draw(38, k)
+            for _ in range(25):
+                w, x = rng.normal(size=(2, 2)), 1.5 * rng.normal(size=(6, 2))
+                if on_line:
+                    x[2] = 0.5 * (x[0] + x[1])
+                if rank(features(spec, w, x)) == 6:
+                    tried += 1
+                    good += rank(features(spec, w[:1], x[:3])) == 3
+        return good / tried
+
+    special = share(True)
+    return compare(
+        1.0,
+        special if line else share(False),
+        0.0,
+        instances=100,
+        printed=Verdict.HOLDS if special == 1.0 else Verdict.FAILS,
+        share_with_three_collinear_inputs=special,
+    )
+
+
+@STATEMENTS.searched(
+    "assumption-2-1-zero-weight",
+    "Assumption 2.1 with Corollary 3.1",
+    "no further condition on w_k is needed for the independence of neurons without derivatives",
+)
+def assumption_2_1_zero_weight() -> Finding:
+    """Seek a relation among neurons of generic activations, one of them with w = 0."""
+    found, tried = 0, 0
+    for spec in (*GENERIC.values(), _EXP_MINUS_Z):
+        for k in range(20):
+            rng = draw(39, k)
+            w = rng.normal(size=(3, 2))
+            w[0] = 0.0
+            found += rank(features(spec, w, 1.5 * rng.normal(size=(60, 2)), slopes=0)) < 3
+            tried += 1
+    return search(found, tried, looked_for="relation")
