@@ -1,41 +1,43 @@
-"""Recovery stability, Definition 5.1, by flows from perturbed points."""
+"""Recovery stability, Definition 5.1: perturbations as small as it takes."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from flowscape.flow import Flow, gradient_flow
-from flowscape.papers.local_recovery.setting import Case
+from flowscape.branches import Branch
+from flowscape.critical import recovery_stability
+from flowscape.critical.recovery import RecoveryMeasurement
+from flowscape.papers.local_recovery.setting import Case, draw
 
-__all__ = ["RECOVERED", "perturbed_flows", "recovered_share"]
+__all__ = ["RADII", "small_perturbations"]
 
-Floats = NDArray[np.float64]
-
-RECOVERED = 1e-6
-"""Largest |f - f*| / max |f*| at other inputs that counts as recovery. Imperfect ends that
-perturbations of 1e-2 reach are off by 1e-3 and more; power-law ends by 1e-9 and less."""
+RADII = (3e-2, 1e-2, 3e-3)
+"""Below, rounding hides how slowly a degenerate branch attracts."""
 
 
-def perturbed_flows(
+def small_perturbations(
     case: Case,
-    x: Floats,
-    theta: Floats,
-    count: int,
-    rng: np.random.Generator,
+    branch: Branch,
+    x: NDArray[np.float64],
+    theta: NDArray[np.float64],
     *,
-    size: float = 1e-2,
+    runs: int,
+    key: int,
     n_threads: int | None = None,
-) -> tuple[Flow, Floats]:
-    """Follow flows from theta + size * normal to their limits; return them and their defects."""
-    start = theta + size * rng.normal(size=(count, len(theta)))
-    flow = gradient_flow(case.problem(x), start, rtol=1e-8, atol=1e-12, n_threads=n_threads)
-    return flow, case.defect(flow.theta)
-
-
-def recovered_share(
-    case: Case, x: Floats, theta: Floats, count: int, rng: np.random.Generator
-) -> float:
-    """Return the share of perturbed flows that reach their limit and recover the target."""
-    flow, defect = perturbed_flows(case, x, theta, count, rng)
-    return float(np.mean(flow.success & (defect <= RECOVERED)))
+) -> RecoveryMeasurement:
+    """Follow perturbed flows with the first radius at which none is lost, else the last one."""
+    for radius in RADII:
+        found = recovery_stability(
+            branch,
+            case.teacher,
+            x,
+            theta,
+            radius=radius,
+            runs=runs,
+            rng=draw(key),
+            n_threads=n_threads,
+        )
+        if not found.lost.any():
+            break
+    return found

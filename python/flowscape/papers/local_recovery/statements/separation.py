@@ -8,12 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flowscape.branches import Branch
+from flowscape.classify import classify
+from flowscape.critical import recovery_stability
+from flowscape.flow import gradient_flow
 from flowscape.papers.finding import Finding, Verdict, compare, holds_if
 from flowscape.papers.local_recovery.ledger import STATEMENTS
-from flowscape.papers.local_recovery.recovery import recovered_share
+from flowscape.papers.local_recovery.recovery import small_perturbations
 from flowscape.papers.local_recovery.setting import Case, case, cases, draw, example, features, rank
 from flowscape.polish import polish
 from flowscape.separation import SeparationVerdict, imperfect_zero
+from flowscape.status import Kind
 
 Floats = NDArray[np.float64]
 
@@ -344,18 +348,29 @@ def theorem_5_4_unstable(codim: bool = False) -> Finding:
     mutation_says="n = codim - 2, and n = (d+1)m - 3 for Q*",
 )
 def theorem_5_4_stable(less: int = 0) -> Finding:
-    """Follow flows from perturbed members, and from the corner of Q1 and Q2 at n = 7."""
-    least, instances = 1.0, 0
-    one = example()
+    """Follow flows from perturbed members, and from the corner of Q1 and Q2 at n = 7.
+
+    Lost are limits off Q* by ten error bars and a hundredth of the perturbation, which is at
+    most 3e-2 and at least 3e-3; next to the corner, where approaches are slower still, ends that
+    are judged imperfect.
+    """
+    one, lost, instances = example(), 0, 0
     for branch in one.representatives:
-        x = one.inputs(branch.codim - less, branch.r, 72)
-        theta = branch.sample(draw(branch.r, 72))
-        least = min(least, recovered_share(one, x, theta, 24, draw(branch.r, 73)))
-        instances += 24
+        for key in range(3):
+            rng = draw(branch.r, key, 72)
+            x = rng.normal(size=(branch.codim - less, 2))
+            theta = branch.sample(rng)
+            runs = small_perturbations(one, branch, x, theta, runs=24, key=key)
+            lost += int(runs.lost.sum())
+            instances += 24
     corner = one.net.pack(a=[1.2, 0.0], w=np.repeat(one.teacher.parameters.w, 2, axis=0))
-    x = one.inputs(7 if less == 0 else 3, 74)
-    least = min(least, recovered_share(one, x, corner, 24, draw(75)))
-    return compare(1.0, least, 0.0, instances=instances + 24)
+    step = draw(74).normal(size=(24, 6))
+    start = corner + 3e-2 * step / np.linalg.norm(step, axis=1)[:, None]
+    prob = one.problem(one.inputs(7 if less == 0 else 3, 74))
+    flow = gradient_flow(prob, start, rtol=1e-8, atol=1e-13)
+    verdicts = classify(prob, polish(prob, flow.theta), flow)
+    lost += int((verdicts.kind == Kind.IMPERFECT).sum())
+    return compare(0.0, float(lost), 0.0, instances=instances + 24)
 
 
 @STATEMENTS.measured(
@@ -403,8 +418,10 @@ def abstract(n: int = 4) -> Finding:
     """Follow flows from perturbed members of Q2 with n < 6 = (d+1)m samples."""
     one = example()
     branch = next(b for b in one.family if b.r == 2)
-    least = min(
-        recovered_share(one, one.inputs(n, k, 77), branch.sample(draw(k, 77)), 24, draw(k, 78))
-        for k in range(3)
-    )
-    return compare(1.0, least, 0.0, instances=72)
+    recovered = 0
+    for key in range(3):
+        rng = draw(key, 77)
+        x, theta = one.inputs(n, key, 77), branch.sample(rng)
+        runs = recovery_stability(branch, one.teacher, x, theta, rng=rng, runs=24, radius=1e-2)
+        recovered += int(runs.recovered.sum())
+    return compare(72.0, float(recovered), 0.0, instances=72)
