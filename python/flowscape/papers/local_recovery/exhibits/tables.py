@@ -103,12 +103,12 @@ def compute_2(*, n_threads: int | None = None, sets: int = 12, flows: int = 8) -
             for key in range(sets):
                 rng = stream(9, r, n, key)
                 x, theta = rng.normal(size=(n, 2)), branch.sample(rng)
-                runs = small_perturbations(
+                runs, gone = small_perturbations(
                     one, branch, x, theta, runs=flows, key=key, n_threads=n_threads
                 )
                 said = runs.prediction.stable
                 stable[r - 1, n - 1, key] = np.nan if said is None else float(said)
-                lost[r - 1, n - 1, key] = runs.lost.mean()
+                lost[r - 1, n - 1, key] = gone.mean()
                 back[r - 1, n - 1, key] = runs.recovered.mean()
     known = np.isfinite(stable)
     agree = (lost == 0.0) == (stable == 1.0)

@@ -128,7 +128,7 @@ def draw(arrays: Mapping[str, NDArray]) -> Figure:
         ax.scatter([], [], s=60, color=COLOURS[int(r)], label=f"$Q^{int(r)}$")
         for r in np.unique(arrays["r"])
     ]
-    ax.legend(handles=handles, loc="upper right")
+    ax.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     style.head(
         fig,
         "Branches and where they meet",

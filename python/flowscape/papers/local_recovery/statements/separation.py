@@ -360,8 +360,8 @@ def theorem_5_4_stable(less: int = 0) -> Finding:
             rng = draw(branch.r, key, 72)
             x = rng.normal(size=(branch.codim - less, 2))
             theta = branch.sample(rng)
-            runs = small_perturbations(one, branch, x, theta, runs=24, key=key)
-            lost += int(runs.lost.sum())
+            _, found = small_perturbations(one, branch, x, theta, runs=24, key=key)
+            lost += int(found.sum())
             instances += 24
     corner = one.net.pack(a=[1.2, 0.0], w=np.repeat(one.teacher.parameters.w, 2, axis=0))
     step = draw(74).normal(size=(24, 6))
