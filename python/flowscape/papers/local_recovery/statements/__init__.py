@@ -3,20 +3,26 @@
 # ruff: isort: off
 from flowscape.papers.local_recovery.statements import landscape
 from flowscape.papers.local_recovery.statements import independence
+from flowscape.papers.local_recovery.statements import separating
 from flowscape.papers.local_recovery.statements import analytic
 from flowscape.papers.local_recovery.statements import geometry
+from flowscape.papers.local_recovery.statements import intersections
 from flowscape.papers.local_recovery.statements import morse_bott
 from flowscape.papers.local_recovery.statements import separation
 from flowscape.papers.local_recovery.statements import systems
 from flowscape.papers.local_recovery.statements import flows
+from flowscape.papers.local_recovery.statements import stability
 
 __all__ = [
     "analytic",
     "flows",
     "geometry",
     "independence",
+    "intersections",
     "landscape",
     "morse_bott",
+    "separating",
     "separation",
+    "stability",
     "systems",
 ]
