@@ -164,3 +164,47 @@ def test_error_bars_hold_in_anisotropic_valleys(n, seed):
     off = np.sqrt(((parts[:, :, 1:] - target[1:]) ** 2).sum(axis=(1, 2)))
     assert (off <= flow.theta_error[found]).all()
     assert (off > 1e-5).any()  # what the fits alone do not see
+
+
+@pytest.mark.parametrize("w", [9.5, 10.7, 14.2])
+def test_a_distant_zero_is_not_an_escape(w):
+    """The limit is the target, (1, w): until the gradient is noise, growth is logarithmic."""
+    net = TwoLayer(1, 1, activation="tanh", bias=False)
+    teacher = Teacher(net, [1.0, w])
+    prob = Problem(net, Samples.of(teacher, [1.0, 3.0]), teacher=teacher)
+    flow = gradient_flow(prob, [1.0, 1.0])
+    assert flow.status != Status.ESCAPED
+    assert flow.theta_error >= np.linalg.norm(flow.theta - [1.0, w])
+    assert classify(prob, polish(prob, flow.theta), flow).kind == Kind.UNRESOLVED
+
+
+def test_targets_that_saturation_alone_reaches_are_an_escape():
+    """Of (1, 1) there is no finite zero; of (a, a), a < 1, there is none either."""
+    net = TwoLayer(1, 1, activation="tanh", bias=False)
+    for height in (1.0, 0.7):
+        prob = Problem(net, Samples([1.0, 3.0], [height, height]))
+        flow = gradient_flow(prob, [1.0, 1.0])
+        assert flow.status == Status.ESCAPED
+        assert flow.tails.law == Law.ESCAPE
+        assert classify(prob, polish(prob, flow.theta), flow).kind == Kind.AT_INFINITY
+
+
+@pytest.mark.parametrize("a", [5e3, 1e5])
+def test_a_distant_zero_in_a_valley_is_not_an_escape(a):
+    """f = a tanh(w x) with the target's own a: a grows like t^(1/6) until the gradient is noise."""
+    net = TwoLayer(1, 1, activation="tanh", bias=False)
+    teacher = Teacher(net, [a, 1.0 / a])
+    prob = Problem(net, Samples.of(teacher, [0.5, 1.0, 2.0]), teacher=teacher)
+    flow = gradient_flow(prob, [1.0, 1.0])
+    assert flow.status != Status.ESCAPED
+    assert not flow.theta_error < np.linalg.norm(flow.theta - [a, 1.0 / a])
+    assert classify(prob, polish(prob, flow.theta), flow).kind == Kind.UNRESOLVED
+
+
+def test_no_flow_with_weight_decay_escapes():
+    """However weak the decay is, the loss is large far away."""
+    net = TwoLayer(1, 1, activation="tanh", bias=False)
+    prob = Problem(net, Samples([1.0, 3.0], [1.0, 1.0]), l2=1e-20)
+    flow = gradient_flow(prob, [1.0, 1.0])
+    assert flow.status != Status.ESCAPED
+    assert flow.theta_error == np.inf

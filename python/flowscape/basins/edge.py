@@ -93,7 +93,8 @@ def find_edge(search: Search, bracket: tuple[float, float]) -> Edge:
         point = polish(path.prob, lingered, n_threads=path.threads)
         index = int(point.inertia[1])
         near = point.displacement <= _NEAR * size and point.status == Status.CONVERGED
-        kind = "saddle" if near and index > 0 else "unknown"
+        # a point in a flat valley may have a negative eigenvalue that is not certain
+        kind = "saddle" if near and index > 0 and point.certified else "unknown"
         if found is None or kind == "saddle":
             found = Edge(kind, index, point, lingered, float(slopes[place]), gap, last)
         if kind == "saddle" and index == 1:
@@ -122,6 +123,8 @@ def _until_parted(path: Path, bracket: tuple[float, float], gap: float) -> tuple
 
 def _times(last: float) -> Floats:
     """Return times from start to end: the early ones evenly spaced, all in the logarithm."""
+    if last == 0.0:  # both start where the gradient is rounding error
+        return np.zeros(1)
     early = min(1.0, last)
     even = np.linspace(0.0, min(100.0, last), _POINTS // 2)
     return np.unique(np.concatenate([even, np.geomspace(early, last, _POINTS // 2)]))

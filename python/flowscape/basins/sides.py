@@ -146,9 +146,13 @@ def _checked(side: SideRule) -> SideRule:
 
     def rule(flow: Flow) -> Ints:
         labels = np.asarray(side(flow))
-        if labels.shape != flow.status.shape or labels.dtype.kind not in "iub":
+        if (
+            labels.shape != flow.status.shape
+            or labels.dtype.kind not in "iub"
+            or (labels < UNKNOWN).any()
+        ):
             raise OptionError(
-                f"side returned {describe(labels)} and must return one integer per run, "
+                f"side returned {describe(labels)} and must return one integer >= 0 per run, "
                 f"{UNKNOWN} where it does not know"
             )
         return labels.astype(np.int64)

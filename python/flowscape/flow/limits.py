@@ -30,6 +30,9 @@ _FITTED = 2.0
 _INTEGRATION = 30.0
 # An extrapolated limit is kept if its error bar is below this part of 1 + |theta|.
 _USEFUL = 1e-2
+# A loss of less than this many times that of rounding errors is a zero not yet reached: a residual
+# of 1e-4 of the sum of absolute terms behind it.
+_NEARLY_ZERO = 1e22
 # Runs whose tails are in memory at once; no result depends on it.
 _CHUNK = 4096
 
@@ -103,11 +106,37 @@ def _away(batch: Batch, limit: Floats, end: Floats) -> Floats:
     return np.where(points.status == Status.CONVERGED, _FITTED * points.displacement, way)
 
 
+def _may_stop(
+    batch: Batch, out: dict[str, Any], rows: Ints, limit: Floats, tails: Tails
+) -> NDArray[np.bool_]:
+    """Whether runs that grow by a law may still come to rest at a finite point: (R,).
+
+    With weight decay all do. Where the loss goes to zero a finite zero may lie ahead of the end.
+    Not if growth is logarithmic, so that neurons saturate, and complete saturation has the loss
+    zero, too, once the parameters that do not grow have settled.
+    """
+    escape = tails.law[rows] == Law.ESCAPE
+    if batch.prob.l2 > 0.0:
+        return escape
+    noise = batch.prob.noise(out["end"][rows], n_threads=batch.threads).zero_loss
+    doubted = escape & (out["loss"][rows] < _NEARLY_ZERO * noise)
+    slow = np.flatnonzero(doubted & np.isfinite(limit).all(axis=1))
+    if slow.size:
+        far = limit[slow]
+        settled = polish(batch.prob, far, n_threads=batch.threads)
+        stays = settled.displacement <= _USEFUL * np.linalg.norm(far, axis=1)
+        doubted[slow] = ~(stays & (settled.loss <= settled.zero_loss))
+    return doubted
+
+
 def _take(
     batch: Batch, times: Floats | None, out: dict[str, Any], rows: Ints, limit: Floats, bar: Floats
 ) -> None:
     """Take the limits of power laws, and that runs escape."""
     tails, end = out["tails"], out["end"]
+    doubted = rows[_may_stop(batch, out, rows, limit, tails)]
+    tails.law[doubted], tails.exponent[doubted] = Law.UNKNOWN, np.nan
+    out["theta_error"][doubted] = np.inf
     law = tails.law[rows]
     out["status"][rows[law == Law.ESCAPE]] = Status.ESCAPED
     out["theta_error"][rows[law == Law.ESCAPE]] = np.inf

@@ -28,7 +28,7 @@ class Flow:
     theta_error : (B,) ndarray
         Error bar of `theta` as the flow's limit, a Euclidean distance: what was left of the way,
         plus ``30 rtol |theta|`` for the integration. Infinity for a run without a finite limit,
-        NaN for one that was stopped before its limit.
+        or that may have none; NaN for one that was stopped before its limit.
     end : (B, P) ndarray
         Where the integration stopped. `theta` differs from it where the limit was extrapolated.
     t : (B,) ndarray

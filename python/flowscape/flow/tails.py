@@ -36,6 +36,9 @@ _MISFIT, _MARGIN = 0.15, 4.0
 # Growth by a power of t: largest spread of its exponent over the decades, its least value, and the
 # size of the largest parameter; growth by the logarithm: largest |exponent|.
 _SPREAD, _GROWTH, _FAR, _LOGARITHM = 0.05, 0.05, 1e3, 0.03
+# Logarithmic growth is followed over so many decades of t beyond the end: where it is no growth to
+# infinity, saturation is then complete.
+_BEYOND = 200.0
 # An exponential is measured where the distance to the end is within these, relative to |theta|.
 _EXPONENTIAL = (1e-8, 1e-2)
 # Largest misfit of its logarithms from a straight line, as part of their range.
@@ -116,7 +119,8 @@ def examine_tails(
     Returns
     -------
     limit : (R, P) ndarray
-        Extrapolated limit of a POWER law, NaN for others.
+        Extrapolated limit of a POWER law; of logarithmic growth a point that it reaches far beyond
+        the end; NaN for others.
     error : (R,) ndarray
         Its error bar; infinity for ESCAPE; for others a bound on the way that is left of `end`,
         from the way in the last decade, if the steps fall fast enough for one, else NaN.
@@ -147,6 +151,8 @@ def examine_tails(
     misfits = (power[grown], exponential[grown])
     _write(tails, rows[grown], Law.ESCAPE, p, np.nan, _DECADES, *misfits)
     error[grown] = np.inf
+    slow = grown & (exponents.mean(axis=1) >= -_LOGARITHM)
+    limit[slow] = points[slow, -1] + _BEYOND * (points[slow, -1] - points[slow, -1 - _PER])
     rest = ~taken & ~grown
     falls = rest & (exponents[:, 0] >= _NATURAL[-1])
     way = np.linalg.norm(points[:, -1] - points[:, -1 - _PER], axis=1)

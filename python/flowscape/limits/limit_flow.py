@@ -29,6 +29,8 @@ _LEAST_START = 2e-15
 _NONLINEAR = 0.25
 # Radii that are tried, in units of the expansion.
 _RADII = 2.0 ** np.arange(1.0, -12.0, -0.25)
+# Least size of a start: tolerances are still normal numbers there.
+_LEAST_SIZE = 1e-270
 # Absolute tolerance of the flow, in units of rtol times the norm of the start.
 _ATOL = 1e-3
 
@@ -90,7 +92,7 @@ class LimitFlow:
         return self.flow.success
 
     def __repr__(self) -> str:
-        return f"LimitFlow(start error {np.max(self.start_error):.1e}, {self.flow!r})"
+        return f"LimitFlow(start error {np.max(self.start_error, initial=0.0):.1e}, {self.flow!r})"
 
 
 def limit_flow(
@@ -155,14 +157,21 @@ def limit_flow(
     """
     origin = Origin.of(prob)
     rtol = check_positive("rtol", rtol, "e.g. 1e-6")
-    t_max = np.inf if t_max == np.inf else check_real("t_max", t_max, "give the end time")
+    if not (np.ndim(t_max) == 0 and t_max == np.inf):
+        t_max = check_real("t_max", t_max, "give the end time")
     units, single = _units(prob, imbalance)
     times = _times(save_at, t_max)
     threads, progress = thread_count(n_threads), checked_progress(progress)
     manifold = expand(prob, origin, units)
     u, error = _radii(prob, manifold, max(_START_OF_RTOL * rtol, _LEAST_START), threads)
     if np.isfinite(t_max):
-        u = np.minimum(u, manifold.parameter(t_max))
+        last = float(manifold.parameter(t_max))
+        if last * manifold.scale < _LEAST_SIZE:
+            raise OptionError(
+                f"t_max={t_max!r} must be later: the flow is then smaller than {_LEAST_SIZE}, "
+                "next to what doubles can hold; there it is exp(mu_1 t) C / |C|"
+            )
+        u = np.minimum(u, last)
     start, t_start = manifold(u), manifold.time(u)
     if gtol is not None:
         gtol = check_positive("gtol", gtol, "or None for the round-off floor", zero=True)
@@ -178,7 +187,7 @@ def limit_flow(
     tolerance = _ATOL * rtol * sizes if atol is None else np.full(len(sizes), atol)
 
     def follow(rows: NDArray[np.int64], ended: int) -> Flow:
-        begin = float(t_start[rows[0]])
+        begin = float(t_start[rows[0]]) if len(rows) else 0.0
         later = None if times is None else times[times > begin] - begin
         return gradient_flow(
             prob,
@@ -196,7 +205,7 @@ def limit_flow(
             progress=None if progress is None else lambda n: progress(ended + n),
         )
 
-    if times is None and t_max == np.inf:
+    if (times is None and t_max == np.inf) or len(u) == 0:
         groups = [np.arange(len(u))]
     else:  # radii stand on a grid, so few starts differ in their time
         groups = [np.flatnonzero(t_start == begin) for begin in np.unique(t_start)]
@@ -317,6 +326,8 @@ def _saved(
     runs, p = len(t_start), manifold.coefficients.shape[-1]
     thetas = np.empty((runs, len(times), p))
     for rows, flow in parts:
+        if len(rows) == 0:
+            continue
         early = times <= t_start[rows[0]]
         u = np.broadcast_to(manifold.parameter(times[early]), (len(rows), int(early.sum())))
         part = Manifold(manifold.coefficients[rows], manifold.scale, manifold.rate)

@@ -84,7 +84,7 @@ def expand(prob: Problem, origin: Origin, imbalance: Floats) -> Manifold:
     rows = max(1, _MOST_NUMBERS // (n * m * (ORDER + 1) ** 2))
     parts = [
         _coefficients(prob, origin, scale * imbalance[start : start + rows])
-        for start in range(0, len(imbalance), rows)
+        for start in range(0, max(len(imbalance), 1), rows)
     ]
     return Manifold(np.concatenate(parts), scale, origin.rate)
 
@@ -143,4 +143,4 @@ def _coefficients(prob: Problem, origin: Origin, imbalance: Floats) -> Floats:
         derivative[k] = np.tensordot(slope[1 : k + 1], powers[1 : k + 1, k], 1)
         weighted[k] = _product(theta[..., 0, None], derivative, k)
         residual[k] = _product(theta[..., 0, None], value, k).sum(axis=1)
-    return np.moveaxis(theta, 0, 1).reshape(b, ORDER + 1, -1)
+    return np.moveaxis(theta, 0, 1).reshape(b, ORDER + 1, prob.net.n_params)

@@ -155,3 +155,19 @@ def test_arcs_keep_unit_length():
 def test_misuse(options, match):
     with pytest.raises(ValueError, match=match):
         fs.boundary(one_neuron(), **{"theta_a": [0.3, 0.1], "theta_b": [-0.5, -0.2], **options})
+
+
+def test_a_wide_bracket_next_to_a_meeting_has_no_saddle():
+    """Polishing ends in the flat valley there, where a negative eigenvalue is not certain."""
+    found = fs.boundary(example(), [1, 0.3], [1, 0.99], limit=True, width=1.0)
+    assert found.edge.kind != "saddle"
+    assert abs(found.s - 0.6667841) <= found.error
+
+
+@pytest.mark.parametrize("label", [-2, -5])
+def test_labels_other_than_unknown_are_not_negative(label):
+    with pytest.raises(fs.OptionError, match="-1 where it does not know"):
+        fs.boundary(
+            one_neuron(), [0.3, 0.1], [-0.5, -0.2],
+            side=lambda flow: np.where(flow.theta[:, 0] > 0, label, 3),
+        )  # fmt: skip

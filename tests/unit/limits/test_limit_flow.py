@@ -216,3 +216,21 @@ def test_groups_that_leave_the_series_at_different_times_are_put_together():
         np.testing.assert_array_equal(
             getattr(joined.flow.tails, name), getattr(plain.flow.tails, name)
         )
+
+
+@pytest.mark.parametrize("save_at", [None, [-1.0, 2.0]])
+def test_no_runs(save_at):
+    found = fs.limit_flow(make(), np.empty((0, 2)), save_at=save_at)
+    assert found.theta.shape == (0, 6)
+    assert "0 runs" in repr(found)
+
+
+def test_a_time_so_early_that_doubles_end_is_refused():
+    early = fs.limit_flow(make(), [1.0, 0.3], t_max=-50.0)
+    size = np.exp(early.rate * -50.0)
+    assert 0.0 < size < 1e-100
+    assert np.linalg.norm(early.theta) == pytest.approx(size, rel=1e-9)
+    with pytest.raises(fs.OptionError, match="must be later"):
+        fs.limit_flow(make(), [1.0, 0.3], t_max=-1000.0)
+    with pytest.raises(fs.OptionError, match="t_max"):
+        fs.limit_flow(make(), [1.0, 0.3], t_max=np.array([1.0, 2.0]))
