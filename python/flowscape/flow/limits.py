@@ -30,9 +30,8 @@ _FITTED = 2.0
 _INTEGRATION = 30.0
 # An extrapolated limit is kept if its error bar is below this part of 1 + |theta|.
 _USEFUL = 1e-2
-# A loss of less than this many times that of rounding errors is a zero not yet reached: a residual
-# of 1e-4 of the sum of absolute terms behind it.
-_NEARLY_ZERO = 1e22
+# A loss of less than this part of that of the network 0 goes to zero: residuals of 1e-4 of targets.
+_NEARLY_ZERO = 1e-8
 # Runs whose tails are in memory at once; no result depends on it.
 _CHUNK = 4096
 
@@ -118,8 +117,8 @@ def _may_stop(
     escape = tails.law[rows] == Law.ESCAPE
     if batch.prob.l2 > 0.0:
         return escape
-    noise = batch.prob.noise(out["end"][rows], n_threads=batch.threads).zero_loss
-    doubted = escape & (out["loss"][rows] < _NEARLY_ZERO * noise)
+    size = float(batch.prob.loss(np.zeros(batch.prob.net.n_params)))
+    doubted = escape & (out["loss"][rows] < _NEARLY_ZERO * size)
     slow = np.flatnonzero(doubted & np.isfinite(limit).all(axis=1))
     if slow.size:
         far = limit[slow]
