@@ -208,3 +208,17 @@ def test_no_flow_with_weight_decay_escapes():
     flow = gradient_flow(prob, [1.0, 1.0])
     assert flow.status != Status.ESCAPED
     assert flow.theta_error == np.inf
+
+
+@pytest.mark.parametrize("apart", [1e-2, 3e-3, 1e-3, 3e-4])
+def test_a_start_beside_a_degenerate_branch_does_not_count_as_its_limit(apart):
+    """The gradient is rounding error after a short time, the flow still on its way to Q1."""
+    direction = np.array([0.0, 1.0, -0.6])
+    start = np.concatenate(
+        [[0.4, 1.0, 1.0] - apart * direction, [0.6, 1.0, 1.0] + apart * direction]
+    )
+    flow = gradient_flow(PROBLEM, start, rtol=1e-8, atol=1e-11)
+    parts = flow.theta.reshape(2, 3)
+    off = np.sqrt(((parts[:, 1:] - 1.0) ** 2).sum() + (parts[:, 0].sum() - 1.0) ** 2 / 2)
+    assert off <= flow.theta_error
+    assert flow.theta_error < max(10.0 * off, 1e-5)

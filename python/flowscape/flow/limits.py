@@ -23,6 +23,9 @@ _NEGLIGIBLE = 1e-10
 # |theta - limit| is at most this times velocity times time, for a power law t^-q with q >= 1/4 and
 # for an exponential after one time constant.
 _WAY = 4.0
+# Newton's step times this is the way to a minimum of degree 6, and more than that to lower ones.
+_DEGREE = 5.0
+_MOST_PARAMETERS = 400
 # For what is read off a fit: the distance left of an exponential, velocity over rate; the distance
 # of an extrapolated limit from the nearest critical point.
 _FITTED = 2.0
@@ -68,9 +71,11 @@ def finish(
         speed = np.maximum(out["gradient_norm"], out["floor"]) * np.sqrt(theta.shape[1])
         way = _WAY * speed * out["t"]
     stopped = status == Status.CONVERGED
-    error[stopped] = way[stopped]
+    ahead = np.zeros(runs)
+    ahead[stopped] = _newton_step(batch, theta[stopped], out["floor"][stopped])
+    error[stopped] = np.maximum(way, ahead)[stopped]
     negligible = max(_NEGLIGIBLE, batch.rtol) * (1.0 + size)
-    tails.law[stopped & (way <= negligible)] = Law.SETTLED
+    tails.law[stopped & (error <= negligible)] = Law.SETTLED
     stuck = (Status.ESCAPED, Status.STEP_LIMIT, Status.STEP_TOO_SMALL)
     clock = out["t"] - batch.departure.delay
     seen = np.isfinite(size) & (clock > 0.0) & (tails.law != Law.SETTLED)
@@ -86,10 +91,31 @@ def finish(
             tails,
         )
         _take(batch, times, out, part, limit, bar)
+    unknown = stopped & (tails.law == Law.UNKNOWN)
+    error[unknown] = np.maximum(error, ahead)[unknown]
     error[status == Status.ESCAPED] = np.inf
     exponential = stopped & (tails.law == Law.EXPONENTIAL)
     error[exponential] = _FITTED * speed[exponential] / tails.rate[exponential]
     error += _INTEGRATION * batch.rtol * np.where(np.isfinite(size), size, 0.0)
+
+
+def _newton_step(batch: Batch, theta: Floats, floor: Floats) -> Floats:
+    """Return a bound on the distance of a critical point ahead, from Newton's step: (R,).
+
+    A flow that starts next to a degenerate minimum is at the gradient's rounding error at once:
+    velocity times time says nothing. The step is 1 / (k - 1) of the way to a minimum of
+    degree k. Directions whose eigenvalue may be zero are left out, and problems of many parameters.
+    """
+    if len(theta) == 0 or theta.shape[1] > _MOST_PARAMETERS:
+        return np.zeros(len(theta))
+    _, gradient, hessian = batch.prob.evaluate(theta, 2, n_threads=batch.threads)
+    values, vectors = np.linalg.eigh(hessian)
+    along = np.abs(np.einsum("rpi,rp->ri", vectors, gradient))
+    bound = batch.prob.noise(theta, n_threads=batch.threads).hessian[:, None]
+    size = np.abs(values)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        step = np.where(size > bound, np.maximum(along, floor[:, None]) / size, 0.0)
+    return _DEGREE * np.linalg.norm(step, axis=1)
 
 
 def _away(batch: Batch, limit: Floats, end: Floats) -> Floats:
