@@ -472,13 +472,21 @@ def _batch_size(batch_size: int | None, prob: Problem) -> int | None:
 def _streams(streams: ArrayLike | None, runs: int) -> NDArray[np.uint64]:
     if streams is None:
         return np.arange(runs, dtype=np.uint64)
-    values = np.atleast_1d(np.asarray(streams))
+    values = np.atleast_1d(_integers(streams))
     if values.dtype.kind not in "iu" or values.shape != (runs,) or (values < 0).any():
         raise OptionError(
             f"streams={describe(streams)} must hold {runs} integers >= 0, one per run; "
             "leave it out to number the runs from 0"
         )
     return values.astype(np.uint64)
+
+
+def _integers(values: ArrayLike) -> NDArray:
+    """Return the values as an array; one of objects where its rows have different lengths."""
+    try:
+        return np.asarray(values)
+    except ValueError:
+        return np.empty(0, dtype=object)
 
 
 def _optional(name: str, value: float | None) -> float | None:
@@ -490,7 +498,7 @@ def _optional(name: str, value: float | None) -> float | None:
 def _step_numbers(save_at: ArrayLike | None, steps: int) -> NDArray[np.int64] | None:
     if save_at is None:
         return None
-    numbers = np.asarray(save_at)
+    numbers = _integers(save_at)
     if numbers.ndim != 1 or numbers.dtype.kind not in "iu" or numbers.size == 0:
         raise OptionError(
             f"save_at={describe(save_at)} must be a list of step numbers (integers); "

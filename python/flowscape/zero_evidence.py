@@ -97,6 +97,8 @@ def decide_zeros(prob: Problem, points: Polished, *, n_threads: int | None = Non
             f"prob={describe(prob)} must be a Problem with a teacher; without a target no zero "
             "is perfect or imperfect"
         )
+    if not isinstance(points, Polished):
+        raise OptionError(f"points={describe(points)} must be the result of polish()")
     if points.theta_low is None:
         raise OptionError(
             'points were polished in double precision; use polish(..., precision="double-double")'
@@ -121,7 +123,8 @@ def decide_zeros(prob: Problem, points: Polished, *, n_threads: int | None = Non
     kind = np.full(len(theta), Kind.UNRESOLVED, np.int8)
     kind[zero & (distance <= resolution)] = Kind.PERFECT
     # the closure is at least this far: its computed distance is off by the resolution
-    kind[radius < _CLEAR * (distance - resolution)] = Kind.IMPERFECT
+    with np.errstate(invalid="ignore"):
+        kind[radius < _CLEAR * (distance - resolution)] = Kind.IMPERFECT
     parts = (kind, orbit, distance, resolution, residual, smallest, radius)
     return ZeroEvidence(*(part[0] for part in parts) if single else parts)
 

@@ -1,5 +1,7 @@
 """Thirty-one digits: activations, residuals and polished points against 60 digits of mpmath."""
 
+import warnings
+
 import mpmath as mp
 import numpy as np
 import pytest
@@ -351,3 +353,14 @@ def test_misuse():
     other = Problem(prob.net, Samples(prob.data.x, prob.data.y + 0.1), teacher=prob.teacher)
     with pytest.raises(ProblemError, match="not the teacher's values"):
         decide_zeros(other, fine)
+
+
+def test_only_polished_points_are_decided():
+    prob = example(6)
+    with pytest.raises(OptionError, match="must be the result of polish"):
+        decide_zeros(prob, None)
+    rows = np.array([[0.5, 1, 1, 0.5, 1, 1], [np.nan] * 6])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = decide_zeros(prob, polish(prob, rows, precision="double-double"))
+    np.testing.assert_array_equal(found.kind, [Kind.PERFECT, Kind.UNRESOLVED])

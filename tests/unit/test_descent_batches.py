@@ -127,3 +127,11 @@ def test_a_mean_over_many_runs_is_the_gradient():
 def test_misuse_of_the_indices(arguments):
     with pytest.raises(OptionError):
         batch_indices(**arguments)
+
+
+@pytest.mark.parametrize("name", ["streams", "save_at"])
+def test_ragged_numbers_are_refused(name):
+    prob = random_problem(np.random.default_rng(7), TwoLayer(1, 1), 2)
+    options = {"learning_rate": 0.1, "steps": 5, "batch_size": 1, name: [[1], [1, 2]]}
+    with pytest.raises(OptionError, match=name):
+        gradient_descent(prob, np.ones(3), **options)
