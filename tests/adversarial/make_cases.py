@@ -128,26 +128,6 @@ def demarcation(cases, rng):
         print("demarcation", n, border, high - low, flush=True)
 
 
-def channels(cases, rng):
-    """Data of no network: two neurons approach one another while a_1, -a_2 grow like t^p."""
-    for _ in range(5):
-        x = np.linspace(-2, 2, 7)
-        y = rng.normal(size=7).astype(LONG)
-        starts = 0.7 * rng.normal(size=(12, 6))
-        ends, t = [starts.astype(LONG)], LONG(0)
-        for until in (1e8, 1e9, 1e10, 1e11):
-            ends.append(follow(ends[-1], x[:, None], y, LONG(until) - t, 1e-9, 1e-3 + 1e-3 * t))
-            t = LONG(until)
-        ends = ends[1:]
-        sizes = np.log10([np.abs(end).max(axis=1).astype(float) for end in ends])
-        growth = np.diff(sizes, axis=0)
-        steady = (growth > 0.15).all(axis=0) & (np.ptp(growth, axis=0) < 0.02)
-        far = sizes[-1] > 2.0
-        for start in starts[steady & far]:
-            cases.add("escape", x, y, start, INFINITY)
-        print("channel", len(cases.rows), flush=True)
-
-
 def saturation(cases, rng):
     """Targets -1 and 1, which tanh reaches at infinity only: w grows like log t."""
     for _ in range(9):
@@ -229,7 +209,7 @@ def ill_conditioned(cases, rng):
         print("condition", condition(x), width, len(cases.rows), flush=True)
 
 
-GROUPS = (tails, demarcation, channels, saturation, saddles, ill_conditioned)
+GROUPS = (tails, demarcation, saturation, saddles, ill_conditioned)
 
 if __name__ == "__main__":
     for number, fill in enumerate(GROUPS):

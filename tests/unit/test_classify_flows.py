@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from verdict_cases import TARGET, follow, judge, network, to_target
 
-from flowscape import Kind, Problem, Samples, Status, classify, gradient_flow, polish
+from flowscape import Kind, Problem, Samples, Status, TwoLayer, classify, gradient_flow, polish
 
 
 def test_only_ended_flows_are_judged():
@@ -102,3 +102,14 @@ def test_misuse():
         classify(to_target(1, 6), points)
     with pytest.raises(ValueError, match="polished="):
         classify(prob, np.zeros((3, 6)))
+
+
+def test_a_far_minimum_at_positive_loss_is_not_infinity():
+    """Targets tanh(9.5) and 1 with residuals of 0.3: w = 9.5 is lower than infinity by 1e-16."""
+    t = np.tanh(9.5)
+    x = np.array([1.0, 1.0, 3.0, 3.0])
+    samples = Samples(x, np.array([t + 0.3, t - 0.3, 1.3, 0.7]))
+    prob = Problem(TwoLayer(1, 1, activation="tanh", bias=False), samples, loss="half_sum")
+    flow = gradient_flow(prob, [1.0, 1.0])
+    verdict = classify(prob, polish(prob, flow.theta), flow)
+    assert verdict.kind == Kind.UNRESOLVED

@@ -15,7 +15,7 @@ from flowscape.classify.perfect import judge_zeros
 from flowscape.classify.structure import known_zeros, on_kink, share_incoming
 from flowscape.classify.zeros import examine_zeros
 from flowscape.errors import OptionError, ShapeError, describe
-from flowscape.flow import Flow, Law, Tails
+from flowscape.flow import VANISHING, Flow, Law, Tails
 from flowscape.objective import Problem
 from flowscape.polish import Polished
 from flowscape.status import Kind, Status
@@ -170,7 +170,9 @@ def classify(
         origin = np.abs(theta).max(axis=1) <= _ORIGIN
         kind[away & origin & (negative > 0)] = Kind.SADDLE
     elif prob.l2 == 0.0:
-        grown = (flows.tails.law == Law.ESCAPE) | _is_far(prob, flows.theta)
+        # At a positive loss a finite minimum may lie ahead, lower by less than rounding shows.
+        falling = flows.loss < VANISHING * prob.loss(np.zeros(theta.shape[1]))
+        grown = (flows.tails.law == Law.ESCAPE) & falling | _is_far(prob, flows.theta)
         kind[(flows.status == Status.ESCAPED) & grown] = Kind.AT_INFINITY
     evidence["expected_zero"] = expected
     fields = {

@@ -12,7 +12,7 @@ from flowscape.flow.tails import Law, Tails, examine_tails
 from flowscape.polish import polish
 from flowscape.status import Status
 
-__all__ = ["finish"]
+__all__ = ["VANISHING", "finish"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -34,7 +34,7 @@ _INTEGRATION = 30.0
 # An extrapolated limit is kept if its error bar is below this part of 1 + |theta|.
 _USEFUL = 1e-2
 # A loss of less than this part of that of the network 0 goes to zero: residuals of 1e-4 of targets.
-_NEARLY_ZERO = 1e-8
+VANISHING = 1e-8
 # Runs whose tails are in memory at once; no result depends on it.
 _CHUNK = 4096
 
@@ -144,7 +144,7 @@ def _may_stop(
     if batch.prob.l2 > 0.0:
         return escape
     size = float(batch.prob.loss(np.zeros(batch.prob.net.n_params)))
-    doubted = escape & (out["loss"][rows] < _NEARLY_ZERO * size)
+    doubted = escape & (out["loss"][rows] < VANISHING * size)
     slow = np.flatnonzero(doubted & np.isfinite(limit).all(axis=1))
     if slow.size:
         far = limit[slow]

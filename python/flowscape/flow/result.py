@@ -87,8 +87,9 @@ class Flow:
 
     @property
     def success(self) -> NDArray[np.bool_]:
-        """Whether `theta` is the limit of each run."""
-        return np.isin(self.status, (Status.CONVERGED, Status.TAIL_EXTRAPOLATED))
+        """Whether `theta` is the limit of each run, as far as is known: to `theta_error`."""
+        ended = np.isin(self.status, (Status.CONVERGED, Status.TAIL_EXTRAPOLATED))
+        return ended & ~np.isinf(self.theta_error)
 
     @property
     def message(self) -> NDArray[np.str_]:
