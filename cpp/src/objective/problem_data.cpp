@@ -48,7 +48,7 @@ ProblemData::ProblemData(Shape shape_, Activation activation_, std::int64_t samp
     : shape(shape_),
       activation(std::move(activation_)),
       samples(samples_),
-      padded_samples(round_up(samples_, 8)),
+      padded_samples(round_up(samples_, kSampleMultiple)),
       scale(scale_),
       l2(l2_),
       kernel(forced.value_or(choose_kernel(shape_, samples_))),

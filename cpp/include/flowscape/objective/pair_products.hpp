@@ -56,10 +56,12 @@ void pair_rows(const ProblemData& p, std::int64_t first, std::int64_t steps,
   double *h = b.h, *s = b.s, *out = b.rows;
   for (std::int64_t k = 0; k < p.shape.width; ++k, h += row, s += row, out += features * row) {
     if (p.equal_weights) {  // only padding, at the end of all samples, has to go
-      const std::int64_t last = steps - 1;
-      const MaskOf<Native> real = root.get(last, 0) > Native{};
-      put(h, last, select<Native>(real, at(h, last), Native{}));
-      put(s, last, select<Native>(real, at(s, last), Native{}));
+      const std::int64_t padded = steps - kSampleMultiple / kLanes;
+      for (std::int64_t i = padded > 0 ? padded : 0; i < steps; ++i) {
+        const MaskOf<Native> real = root.get(i, 0) > Native{};
+        put(h, i, select<Native>(real, at(h, i), Native{}));
+        put(s, i, select<Native>(real, at(s, i), Native{}));
+      }
     } else {
       for (std::int64_t i = 0; i < steps; ++i) {
         put(h, i, root.get(i, 0) * at(h, i));

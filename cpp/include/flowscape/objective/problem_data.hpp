@@ -19,6 +19,9 @@ inline constexpr KernelShape kKernelShapes[] = {
 /// The kernel for a problem: a pure function of its shape, never of batch, threads or a clock.
 KernelShape choose_kernel(const Shape& shape, std::int64_t samples) noexcept;
 
+/// Columns over samples are padded to a multiple of this on every level: up to four vectors of it.
+inline constexpr std::int64_t kSampleMultiple = 8;
+
 /// Samples handled at a time when lane = sample: a multiple of kLanes, from the shape alone.
 std::int64_t sample_block(const Shape& shape) noexcept;
 
@@ -36,7 +39,7 @@ class ProblemData {
   Shape shape;
   Activation activation;
   std::int64_t samples;         ///< N
-  std::int64_t padded_samples;  ///< N rounded up to a multiple of 8
+  std::int64_t padded_samples;  ///< N rounded up to a multiple of kSampleMultiple
   double scale;
   double l2;
   KernelShape kernel;
