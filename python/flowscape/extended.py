@@ -7,7 +7,6 @@ those has a perfect network the residual zero.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +14,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from flowscape import _core
-from flowscape.errors import OptionError, ProblemError, ShapeError, describe, float_array
+from flowscape.errors import ProblemError, ShapeError, float_array
 from flowscape.objective import Problem
 from flowscape.problem import Samples
-from flowscape.threads import thread_count
+from flowscape.runs import check_problem
+from flowscape.threads import Progress, thread_count
 
 __all__ = [
     "UNIT",
@@ -31,7 +31,6 @@ __all__ = [
 ]
 
 Floats = NDArray[np.float64]
-Progress = Callable[[int], object]
 
 UNIT = 1e-30
 """Error of a term in units of its size, as in cpp/include/flowscape/extended/residual.hpp."""
@@ -148,8 +147,7 @@ def evaluate(
     n_threads: int | None,
 ) -> tuple[Floats, ...]:
     """Return residual (hi, lo), sizes of its terms, Jacobian (hi, lo), in their public shapes."""
-    if not isinstance(prob, Problem):
-        raise OptionError(f"prob={describe(prob)} must be a Problem")
+    check_problem(prob)
     p = prob.net.n_params
     rows = float_array("theta", theta, (p,), ("B", p))
     low = np.zeros_like(rows) if theta_low is None else float_array("theta_low", theta_low)

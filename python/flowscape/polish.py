@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,17 +10,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from flowscape import _core
 from flowscape.errors import (
-    OptionError,
     check_choice,
     check_count,
     check_positive,
-    describe,
     float_array,
 )
 from flowscape.extended import refine
 from flowscape.objective import Problem
+from flowscape.runs import check_problem
 from flowscape.status import Status
-from flowscape.threads import MOST_STEPS, checked_progress, thread_count
+from flowscape.threads import MOST_STEPS, Progress, checked_progress, thread_count
 
 __all__ = ["PRECISIONS", "Polished", "polish"]
 
@@ -102,7 +100,7 @@ def polish(
     max_iterations: int = 200,
     precision: str = "double",
     n_threads: int | None = None,
-    progress: Callable[[int], object] | None = None,
+    progress: Progress | None = None,
 ) -> Polished:
     r"""Move points near critical points onto them, to the round-off floor.
 
@@ -140,8 +138,7 @@ def polish(
     ShapeError, OptionError, ProblemError
         If an argument has a wrong shape or value.
     """
-    if not isinstance(prob, Problem):
-        raise OptionError(f"prob={describe(prob)} must be a Problem")
+    check_problem(prob)
     p = prob.net.n_params
     rows = float_array("theta", theta, (p,), ("B", p))
     single = rows.ndim == 1

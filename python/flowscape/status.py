@@ -1,8 +1,10 @@
 """How a run ended, and what the limit is."""
 
+from collections import Counter
+from collections.abc import Iterable
 from enum import IntEnum
 
-__all__ = ["Kind", "Status"]
+__all__ = ["Kind", "Status", "ends_in_words"]
 
 
 class Status(IntEnum):
@@ -37,6 +39,12 @@ _MESSAGES = {
     Status.NOT_RUN: "stopped by the user before it was started",
     Status.KINK: "the next step crosses a kink of the activation, where the gradient jumps",
 }
+
+
+def ends_in_words(codes: Iterable[int]) -> str:
+    """Return how many runs ended in which way: ``"CONVERGED 9, ESCAPED 1"``, by code."""
+    counts = sorted(Counter(int(code) for code in codes).items())
+    return ", ".join(f"{Status(code).name} {count}" for code, count in counts)
 
 
 class Kind(IntEnum):

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from typing import TypeAlias
 
 from flowscape.errors import OptionError, check_count, describe
 
-__all__ = ["MOST_STEPS", "checked_progress", "thread_count"]
+__all__ = ["MOST_STEPS", "Progress", "checked_progress", "thread_count"]
+
+Progress: TypeAlias = Callable[[int], object]
+"""Told, about 20 times a second, how many runs are finished."""
 
 MOST_STEPS: int = 2**53
 """Largest number of steps that can be asked for."""
@@ -29,9 +33,7 @@ def thread_count(n_threads: int | None) -> int:
     return check_count("n_threads", n_threads, remedy, maximum=_MOST_THREADS)
 
 
-def checked_progress(
-    progress: Callable[[int], object] | None,
-) -> Callable[[int], object] | None:
+def checked_progress(progress: Progress | None) -> Progress | None:
     """Return `progress` if it is None or can be called.
 
     Raises

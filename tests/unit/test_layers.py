@@ -17,6 +17,7 @@ LAYERS = [
     {"errors", "status", "threads"},
     {"problem", "branches", "separation"},
     {"objective"},
+    {"runs"},
     {"flow", "limits", "descent", "extended", "polish", "zero_evidence"},
     {"critical", "basins"},
     {"classify"},
@@ -30,6 +31,7 @@ CPP_LAYERS = [
     {"simd", "parallel", "random", "linalg"},
     {"activation"},
     {"objective"},
+    {"runs"},
     {"flow", "descent", "extended", "polish"},
     {"bindings"},
 ]

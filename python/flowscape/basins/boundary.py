@@ -11,8 +11,9 @@ from flowscape.basins.edge import Edge, find_edge
 from flowscape.basins.path import Path
 from flowscape.basins.section import Search
 from flowscape.basins.sides import SideRule, choose_sides
-from flowscape.errors import OptionError, check_count, check_flag, check_positive, describe
+from flowscape.errors import OptionError, check_count, check_flag, check_positive
 from flowscape.objective import Problem
+from flowscape.runs import check_problem
 from flowscape.threads import thread_count
 
 __all__ = ["Boundary", "boundary"]
@@ -129,8 +130,7 @@ def boundary(
     The border of two branches whose closures meet is not the stable set of a saddle but that of the
     meeting (docs/branch-meeting.md); the limit is continuous across it. `Edge.kind` says so.
     """
-    if not isinstance(prob, Problem):
-        raise OptionError(f"prob={describe(prob)} must be a Problem")
+    check_problem(prob)
     rtol = check_positive("rtol", rtol)
     if not 1e-11 <= rtol <= 1e-4:
         raise OptionError(f"rtol={rtol!r} must lie in [1e-11, 1e-4]; 1e-10 is a good value")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from flowscape import _core
 from flowscape.flow.origin import Departure
 from flowscape.objective import Problem
+from flowscape.threads import Progress
 
 __all__ = ["CORE_METHODS", "Batch"]
 
@@ -19,7 +19,6 @@ CORE_METHODS = {"rosenbrock": 0, "rk45": 1, "bdf": 2}
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-Progress = Callable[[int], object]
 
 
 @dataclass(frozen=True)

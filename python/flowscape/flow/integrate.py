@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,8 +12,6 @@ from flowscape.errors import (
     check_choice,
     check_count,
     check_positive,
-    describe,
-    finite_array,
     float_array,
 )
 from flowscape.flow.batch import CORE_METHODS, Batch
@@ -23,15 +20,15 @@ from flowscape.flow.method import choose_method
 from flowscape.flow.origin import leave_origin
 from flowscape.flow.result import Flow
 from flowscape.objective import Problem
+from flowscape.runs import check_ascending, starting_points, values_per_run
 from flowscape.status import Status
-from flowscape.threads import MOST_STEPS, checked_progress, thread_count
+from flowscape.threads import MOST_STEPS, Progress, checked_progress, thread_count
 
 __all__ = ["METHODS", "gradient_flow"]
 
 METHODS: tuple[str, ...] = ("auto", *CORE_METHODS)
 
 Floats = NDArray[np.float64]
-Progress = Callable[[int], object]
 
 
 def gradient_flow(
@@ -116,14 +113,14 @@ def gradient_flow(
     Row b is the same, bit for bit, in any batch and on any number of threads
     (``tests/properties/test_determinism.py``). Orders: ``tests/reference/test_flow_order.py``.
     """
-    starts, single = _starts(prob, theta0)
+    starts, single = starting_points(prob, theta0)
     rtol = check_positive("rtol", rtol, "e.g. 1e-6")
     if rtol < 1e-13:
         raise OptionError(
             f"rtol={rtol!r} must be >= 1e-13, what double precision can resolve; "
             "use rtol=1e-12 and finish with polish()"
         )
-    tolerances = _tolerances(atol, len(starts))
+    tolerances = values_per_run("atol", atol, len(starts), "1e-9")
     check_choice("method", method, METHODS)
     t_max = check_positive("t_max", t_max, "give the end time", zero=True, infinite=True)
     if gtol is not None:
@@ -183,22 +180,6 @@ def gradient_flow(
     )
 
 
-def _starts(prob: Problem, theta0: ArrayLike) -> tuple[Floats, bool]:
-    if not isinstance(prob, Problem):
-        raise OptionError(f"prob={describe(prob)} must be a Problem")
-    p = prob.net.n_params
-    rows = finite_array("theta0", theta0, (p,), ("B", p), remedy="give finite starting points")
-    return (rows[None], True) if rows.ndim == 1 else (rows, False)
-
-
-def _tolerances(atol: float | ArrayLike, runs: int) -> Floats:
-    values = finite_array("atol", atol, (), (runs,), remedy="give one value, or one per run")
-    if (values <= 0.0).any():
-        smallest = float(values.min())
-        raise OptionError(f"atol={smallest!r} must be a finite number > 0; e.g. 1e-9")
-    return np.ascontiguousarray(np.broadcast_to(values, (runs,)))
-
-
 def _times(save_at: ArrayLike | None, t_max: float) -> Floats | None:
     if save_at is None:
         return None
@@ -209,6 +190,5 @@ def _times(save_at: ArrayLike | None, t_max: float) -> Floats | None:
     if not inside.all():
         bad = float(times[~inside][0])
         raise OptionError(f"save_at has the time {bad!r}, which must lie in [0, t_max={t_max!r}]")
-    if (np.diff(times) < 0.0).any():
-        raise OptionError("save_at must be in ascending order; sort it")
+    check_ascending("save_at", times)
     return times

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 
 from flowscape.flow.method import MethodChoice
 from flowscape.flow.tails import Tails
-from flowscape.status import Status
+from flowscape.status import Status, ends_in_words
 
 __all__ = ["Flow"]
 
@@ -99,10 +98,6 @@ class Flow:
 
     def __repr__(self) -> str:
         codes = np.atleast_1d(self.status)
-        ends = ", ".join(
-            f"{Status(code).name} {count}"
-            for code, count in sorted(Counter(codes.tolist()).items())
-        )
         runs = f"{codes.size} run{'s' * (codes.size != 1)}"
         method = self.method if self.choice is None else f"{self.method} (auto)"
-        return f"Flow({runs}, {method}, {self.seconds:.3g} s: {ends})"
+        return f"Flow({runs}, {method}, {self.seconds:.3g} s: {ends_in_words(codes)})"

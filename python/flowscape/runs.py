@@ -1,0 +1,70 @@
+"""Arguments of what treats many runs at once: a problem, its starts, values per run."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from flowscape.errors import OptionError, describe, finite_array
+from flowscape.objective import Problem
+
+__all__ = ["check_ascending", "check_problem", "starting_points", "values_per_run"]
+
+Floats = NDArray[np.float64]
+
+
+def check_problem(prob: object) -> Problem:
+    """Return `prob` if it is a Problem.
+
+    Raises
+    ------
+    OptionError
+        If it is anything else.
+    """
+    if not isinstance(prob, Problem):
+        raise OptionError(
+            f"prob={describe(prob)} must be a Problem; build it from a network and samples"
+        )
+    return prob
+
+
+def starting_points(prob: Problem, theta0: ArrayLike) -> tuple[Floats, bool]:
+    """Return finite starts as (B, P), and whether a single one without batch axis was given.
+
+    Raises
+    ------
+    ShapeError, OptionError, ProblemError
+        If `prob` is no Problem, or `theta0` does not fit it or is not finite.
+    """
+    p = check_problem(prob).net.n_params
+    rows = finite_array("theta0", theta0, (p,), ("B", p), remedy="give finite starting points")
+    return (rows[None], True) if rows.ndim == 1 else (rows, False)
+
+
+def values_per_run(name: str, value: float | ArrayLike, runs: int, example: str) -> Floats:
+    """Return an option with one value > 0, or one per run, as (`runs`,).
+
+    Parameters
+    ----------
+    name, value
+        The argument, as the caller knows it.
+    runs : int
+    example : str
+        A good value, for the message.
+
+    Raises
+    ------
+    ShapeError, OptionError, ProblemError
+        If it has a wrong shape, or a value that is not a finite number > 0.
+    """
+    values = finite_array(name, value, (), (runs,), remedy="give one value, or one per run")
+    if (values <= 0.0).any():
+        smallest = float(values.min())
+        raise OptionError(f"{name}={smallest!r} must be a finite number > 0; e.g. {example}")
+    return np.ascontiguousarray(np.broadcast_to(values, (runs,)))
+
+
+def check_ascending(name: str, values: NDArray) -> None:
+    """Raise an OptionError unless `values` (T,) never descend."""
+    if (values[1:] < values[:-1]).any():
+        raise OptionError(f"{name} must be in ascending order; sort it")
