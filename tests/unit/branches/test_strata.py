@@ -1,0 +1,187 @@
+"""The conditions for components against lists made by linear algebra, without these conditions."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+from flowscape.branches.strata import (
+    has_stray_part,
+    level_stratum,
+    linear_stratum,
+    pinned,
+    solutions,
+)
+
+TOL = 1e-9
+
+
+def set_partitions(items):
+    """Yield all partitions of a list into blocks."""
+    if not items:
+        yield []
+        return
+    head, *tail = items
+    for rest in set_partitions(tail):
+        yield [[head], *rest]
+        for i in range(len(rest)):
+            yield [*rest[:i], [head, *rest[i]], *rest[i + 1 :]]
+
+
+def labelled_strata(m, m0, silent):
+    """Yield (labelled blocks, free blocks, silent block, signs), each stratum once."""
+    for blocks in set_partitions(list(range(m))):
+        kinds = [*range(m0), "free", *(["silent"] if silent else [])]
+        for marks in product(kinds, repeat=len(blocks)):
+            if any(marks.count(t) != 1 for t in range(m0)) or marks.count("silent") > 1:
+                continue
+            labelled = [blocks[marks.index(t)] for t in range(m0)]
+            free = [b for b, mark in zip(blocks, marks, strict=True) if mark == "free"]
+            quiet = next((b for b, mark in zip(blocks, marks, strict=True) if mark == "silent"), [])
+            fixed = {b[0] for b in free} | set(quiet)
+            loose = [k for k in range(m) if k not in fixed]
+            for row in product((1, -1), repeat=len(loose)):
+                signs = [1] * m
+                for k, sign in zip(loose, row, strict=True):
+                    signs[k] = sign
+                yield labelled, free, quiet, signs
+
+
+def equations(m, stratum, weights, level):
+    """Return matrix and right side in (a_1, w_1, ..., a_m, w_m), d = 1, one output."""
+    labelled, free, quiet, signs = stratum
+    rows, right = [], []
+
+    def add(terms, value):
+        row = np.zeros(2 * m)
+        for place, factor in terms:
+            row[place] = factor
+        rows.append(row)
+        right.append(value)
+
+    for t, block in enumerate(labelled):
+        for k in block:
+            add([(2 * k + 1, 1.0)], signs[k] * (t + 1.25))
+        add([(2 * k, signs[k]) for k in block], weights[t])
+    for block in free:
+        first = block[0]
+        for k in block[1:]:
+            add([(2 * first + 1, signs[first]), (2 * k + 1, -signs[k])], 0.0)
+        add([(2 * k, signs[k]) for k in block], 0.0)
+    for k in quiet:
+        add([(2 * k + 1, 1.0)], 0.0)
+    add([(2 * k, 1.0) for k in range(m)], level)
+    return np.array(rows), np.array(right)
+
+
+def generic_member(matrix, right, rng):
+    """Return a random member of an affine space, None if it is empty."""
+    point = np.linalg.lstsq(matrix, right, rcond=1e-10)[0]
+    if np.abs(matrix @ point - right).max() > TOL:
+        return None
+    wild = rng.normal(size=matrix.shape[1])
+    return point + wild - np.linalg.lstsq(matrix, matrix @ wild, rcond=1e-10)[0]
+
+
+@pytest.mark.parametrize(
+    ("m", "weights", "level"),
+    [
+        (2, (), 0.0),
+        (3, (), 0.0),
+        (3, (), 0.7),
+        (4, (), 0.7),
+        (2, (1.0,), 1.0),
+        (3, (1.0,), 1.0),
+        (3, (1.0,), -1.0),
+        (3, (1.0,), 0.3),
+        (4, (1.0,), 1.0),
+        (4, (1.0,), 0.0),
+        (3, (1.0, -1.0), 0.0),
+        (3, (1.0, -1.0), 2.0),
+        (4, (1.0, -1.0), 0.0),
+        (3, (1.0, 0.6), 1.6),
+        (3, (1.0, 0.6), 0.5),
+        (4, (1.0, 1.0), 2.0),
+        (4, (2.0, 1.0, 1.0), 0.0),
+    ],
+)
+def test_level_strata_are_the_maximal_affine_pieces(m, weights, level):
+    strata = list(labelled_strata(m, len(weights), silent=True))
+    spaces = [equations(m, stratum, weights, level) for stratum in strata]
+    rng = np.random.default_rng(0)
+    members = {i: generic_member(*space, rng) for i, space in enumerate(spaces)}
+    live = [i for i, point in members.items() if point is not None]
+    most = max(len(right) for _, right in spaces)
+    stack = np.stack([np.pad(a, ((0, most - len(a)), (0, 0))) for a, _ in spaces])
+    sides = np.stack([np.pad(b, (0, most - len(b))) for _, b in spaces])
+    maximal = set()
+    for i in live:
+        holds = np.abs(stack @ members[i] - sides).max(axis=1) < TOL
+        if [j for j in live if holds[j]] == [i]:
+            maximal.add(i)
+    found = set()
+    for i, (labelled, free, quiet, signs) in enumerate(strata):
+        mixed = [t for t, b in enumerate(labelled) if len({signs[k] for k in b}) == 2]
+        uniform = [t for t in range(len(weights)) if t not in mixed]
+        deficit = level - sum(signs[labelled[t][0]] * weights[t] for t in uniform)
+        others = sum(len({signs[k] for k in b}) == 2 for b in free) + bool(quiet)
+        columns = np.array([[weights[t]] for t in mixed]).reshape(-1, 1)
+        if level_stratum(np.array([deficit]), columns, others, TOL):
+            found.add(i)
+    assert found == maximal
+    assert 0 < len(maximal) <= len(strata)
+
+
+def test_solutions_are_all_of_them():
+    rng = np.random.default_rng(3)
+    for rows, columns, rank_ in ((2, 3, 2), (3, 2, 2), (3, 3, 1), (2, 0, 0)):
+        matrix = rng.normal(size=(rows, rank_)) @ rng.normal(size=(rank_, columns))
+        inside = matrix @ rng.normal(size=columns)
+        space = solutions(matrix, inside, TOL)
+        assert space.rank == rank_
+        assert space.directions.shape == (columns, columns - rank_)
+        np.testing.assert_allclose(matrix @ space.point, inside, atol=1e-12)
+        np.testing.assert_allclose(matrix @ space.directions, 0.0, atol=1e-12)
+        if rank_ < rows:
+            assert solutions(matrix, inside + rng.normal(size=rows), TOL) is None
+
+
+def test_a_linear_stratum_without_free_pairs_needs_a_solution_that_is_not_pinned():
+    one = np.array([[1.0], [2.0]])
+    for right, expected in ((0.4, True), (1.5, False), (-1.5, False)):
+        assert linear_stratum(one, np.array([1.5]), 0, right * one[:, 0], 2, TOL) is expected
+    assert not linear_stratum(one, np.array([1.5]), 0, np.array([1.0, 0.0]), 2, TOL)
+    # equal input weights, different biases: on samples without the bias row s is not unique
+    twice = np.array([[1.0, 1.0]])
+    assert linear_stratum(twice, np.array([1.0, 1.0]), 0, np.array([2.0]), 1, TOL)
+    nothing = np.zeros((2, 0))
+    assert linear_stratum(nothing, np.zeros(0), 0, np.zeros(2), 2, TOL)
+    assert not linear_stratum(nothing, np.zeros(0), 0, np.ones(2), 2, TOL)
+
+
+def test_a_free_pair_makes_what_it_can():
+    nothing, column = np.zeros((2, 0)), np.array([[1.0], [0.0]])
+    # q u = L' with an input weight u that is not 0
+    assert linear_stratum(nothing, np.zeros(0), 1, np.array([1.0, 0.0]), 1, TOL)
+    assert not linear_stratum(nothing, np.zeros(0), 1, np.array([0.0, 1.0]), 1, TOL)
+    assert not linear_stratum(nothing, np.zeros(0), 1, np.zeros(2), 2, TOL)
+    assert linear_stratum(column, np.ones(1), 1, np.zeros(2), 2, TOL)
+    assert linear_stratum(nothing, np.zeros(0), 2, np.zeros(2), 2, TOL)
+
+
+def test_a_stray_part_is_where_weights_of_pairs_vanish_and_vectors_need_not():
+    nothing, column = np.zeros((2, 0)), np.array([[1.0], [0.0]])
+    assert has_stray_part(column, 1, np.array([0.5, 0.0]), TOL)
+    assert not has_stray_part(column, 1, np.array([0.0, 0.5]), TOL)
+    assert has_stray_part(nothing, 2, np.zeros(2), TOL)
+    assert not has_stray_part(nothing, 3, np.zeros(2), TOL)
+    assert not has_stray_part(column, 2, np.zeros(2), TOL)
+    assert not has_stray_part(column, 0, np.array([0.5, 0.0]), TOL)
+
+
+def test_pinned_is_asked_of_every_weight():
+    space = solutions(np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 1.0]]), np.array([2.0, 1.0]), TOL)
+    assert pinned(space, np.array([-2.0, 1.0, 1.0]), TOL)
+    assert not pinned(space, np.array([1.0, 1.0, 1.0]), TOL)
