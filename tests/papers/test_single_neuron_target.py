@@ -1,14 +1,10 @@
-"""The statements of the single-neuron-target paper: verdicts, mutations, and their page."""
-
-import re
-from functools import cache
-from pathlib import Path
+"""The exhibits of the single-neuron-target paper: pictures, numbers, comparisons."""
 
 import numpy as np
 import pytest
 
 from flowscape.branches import branches
-from flowscape.papers import Verdict, check, mutations, paper, run
+from flowscape.papers import paper, run
 from flowscape.papers.folder import write
 from flowscape.papers.single_neuron_target.separation import separated_q1, separated_q2
 from flowscape.papers.single_neuron_target.setting import (
@@ -18,59 +14,7 @@ from flowscape.papers.single_neuron_target.setting import (
 )
 
 NAME = "single-neuron-target"
-PAGE = Path(__file__).parents[2] / "docs/papers/single-neuron-target.md"
-STATEMENTS = [statement.name for statement in paper(NAME).statements]
 STUDENT = example_1(np.zeros(1)).net
-MEASURED = [s.name for s in paper(NAME).statements if s.kind == "measured"]
-
-
-@cache
-def examined(statement):
-    found = [c for c in check(f"{NAME}/{statement}") if c.statement == statement]
-    assert len(found) == 1
-    return found[0]
-
-
-def rows():
-    """Cells of the table of statements, without its head."""
-    text = PAGE.read_text(encoding="utf-8")
-    section = re.search(r"^## Statements\n(.*?)(?=^## |\Z)", text, re.M | re.S)[1]
-    lines = [line for line in section.splitlines() if line.startswith("|")]
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
-
-
-@pytest.mark.parametrize("statement", STATEMENTS)
-def test_no_corrected_statement_fails(statement):
-    one = examined(statement)
-    assert one.passed, one
-    if one.kind == "measured":
-        assert one.corrected is Verdict.HOLDS
-        assert one.instances > 0
-
-
-@pytest.mark.parametrize("statement", MEASURED)
-def test_every_mutation_is_noticed(statement):
-    (mutated,) = [c for c in mutations(f"{NAME}/{statement}") if c.statement == statement]
-    assert mutated.corrected is Verdict.FAILS, mutated
-
-
-def test_every_row_has_a_check():
-    known = {statement.name: statement.kind for statement in paper(NAME).statements}
-    listed = []
-    for row in rows():
-        name = re.fullmatch(r"`([a-z0-9.-]+)`", row[2])
-        assert name, f"no check: {row[0]}, {row[1]}"
-        assert known.get(name[1]) == row[3], f"{name[1]} is {known.get(name[1])}, not {row[3]}"
-        listed.append(name[1])
-    assert sorted(listed) == sorted(known)
-
-
-@pytest.mark.parametrize("row", rows(), ids=lambda row: row[2].strip("`"))
-def test_the_page_shows_the_verdicts(row):
-    one = examined(row[2].strip("`"))
-    assert (row[4], row[5]) == (one.printed.value, one.corrected.value)
-    assert bool(row[6]) == bool(one.correction), "the last cell says what is corrected"
-
 
 # Small versions; what is drawn and compared is the same.
 SMALL = {

@@ -11,7 +11,16 @@ import numpy as np
 
 from flowscape.errors import InternalError
 
-__all__ = ["Check", "Finding", "Verdict", "between", "compare", "search"]
+__all__ = [
+    "Check",
+    "Finding",
+    "Verdict",
+    "between",
+    "compare",
+    "holds_if",
+    "no_exception",
+    "search",
+]
 
 
 class Verdict(StrEnum):
@@ -125,16 +134,45 @@ def compare(
     tolerance: float,
     *,
     instances: int,
+    as_printed: float | None = None,
     printed: Verdict | None = None,
     **evidence: Any,
 ) -> Finding:
     """Return the finding that a number is what it should be, to within `tolerance`.
 
-    A number that is not finite leaves the statement undecided.
+    Parameters
+    ----------
+    predicted, measured, tolerance, instances, printed, evidence
+        As in `Finding`.
+    as_printed : float, optional
+        What was measured of the statement as printed; it decides `printed` by the same rule and
+        is recorded as evidence of this name.
+
+    Returns
+    -------
+    Finding
+        A number that is not finite leaves the statement undecided.
     """
-    gap = abs(measured - predicted)
-    verdict = Verdict.UNDECIDED if not np.isfinite(gap) else holds_if(gap <= tolerance)
-    return Finding(predicted, measured, tolerance, instances, verdict, printed, evidence)
+
+    def verdict(number: float) -> Verdict:
+        gap = abs(number - predicted)
+        return holds_if(gap <= tolerance) if np.isfinite(gap) else Verdict.UNDECIDED
+
+    if as_printed is not None:
+        printed, evidence = verdict(as_printed), {"as_printed": as_printed, **evidence}
+    return Finding(predicted, measured, tolerance, instances, verdict(measured), printed, evidence)
+
+
+def no_exception(
+    exceptions: int | np.integer,
+    /,
+    *,
+    instances: int,
+    printed: Verdict | None = None,
+    **evidence: Any,
+) -> Finding:
+    """Return the finding that a statement without exceptions has none, by their number."""
+    return compare(0.0, float(exceptions), 0.0, instances=instances, printed=printed, **evidence)
 
 
 def between(
@@ -144,10 +182,14 @@ def between(
     *,
     instances: int,
     predicted: float | str | None = None,
+    as_printed: float | None = None,
     printed: Verdict | None = None,
     **evidence: Any,
 ) -> Finding:
-    """Return the finding that a number lies in [low, high], one of which may be infinite."""
+    """Return the finding that a number lies in [low, high], one of which may be infinite.
+
+    `as_printed` is that of `compare`.
+    """
     if not low < high:
         raise InternalError(f"the interval [{low}, {high}] of a check is empty")
     if predicted is None:
@@ -158,8 +200,13 @@ def between(
             if np.isinf(low)
             else f"in [{low:.6g}, {high:.6g}]"
         )
-    verdict = Verdict.UNDECIDED if not np.isfinite(measured) else holds_if(low <= measured <= high)
-    return Finding(predicted, measured, 0.0, instances, verdict, printed, evidence)
+
+    def verdict(number: float) -> Verdict:
+        return holds_if(low <= number <= high) if np.isfinite(number) else Verdict.UNDECIDED
+
+    if as_printed is not None:
+        printed, evidence = verdict(as_printed), {"as_printed": as_printed, **evidence}
+    return Finding(predicted, measured, 0.0, instances, verdict(measured), printed, evidence)
 
 
 def search(

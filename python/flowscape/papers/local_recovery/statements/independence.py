@@ -8,7 +8,7 @@ from math import factorial
 import numpy as np
 from numpy.typing import NDArray
 
-from flowscape.papers.finding import Finding, compare, holds_if
+from flowscape.papers.finding import Finding, holds_if, no_exception
 from flowscape.papers.local_recovery.elimination import integer_rank
 from flowscape.papers.local_recovery.ledger import STATEMENTS
 from flowscape.papers.local_recovery.setting import GENERIC, draw, features, rank
@@ -71,7 +71,7 @@ def lemma_3_1(odd: bool = True) -> Finding:
             bad += integer_rank(right) < terms * len(p)
             printed += integer_rank(as_printed) < terms * len(p)
             instances += 1
-    return compare(0.0, float(bad), 0.0, instances=instances, printed=holds_if(printed == 0))
+    return no_exception(bad, instances=instances, printed=holds_if(printed == 0))
 
 
 def _dependent(activation: object, r: int, d: int, key: int, mirrored: bool) -> bool:
@@ -113,7 +113,7 @@ def corollary_3_1(also: str = "") -> Finding:
         instances += 1
         if not any(_pairs_depend(spec, r) for r in (1, 2, 3, 6)):
             wrong.append(name)
-    return compare(0.0, float(len(wrong)), 0.0, instances=instances, wrong=", ".join(wrong))
+    return no_exception(len(wrong), instances=instances, wrong=", ".join(wrong))
 
 
 def _pairs_depend(spec: object, r: int) -> bool:
@@ -143,7 +143,7 @@ def assumption_2_1_examples(shift: float = 0.6) -> Finding:
         wrong += [name] if is_generic(Activation.of(name)) != generic else []
         moved = Activation.of({"name": name, "h": shift})
         wrong += [] if is_generic(moved) else [f"{name}(z+{shift})"]
-    return compare(0.0, float(len(wrong)), 0.0, instances=2 * len(said), wrong=", ".join(wrong))
+    return no_exception(len(wrong), instances=2 * len(said), wrong=", ".join(wrong))
 
 
 def is_generic(one: Activation) -> bool:
@@ -174,7 +174,7 @@ def remark_3_1(mirror: bool = False) -> Finding:
             x = 1.5 * rng.normal(size=(60, d))
             bad += rank(features(spec, w, x)) < r * (d + 1)
             instances += 1
-    return compare(0.0, float(bad), 0.0, instances=instances)
+    return no_exception(bad, instances=instances)
 
 
 _Tail = Callable[[Floats], Floats]
@@ -273,7 +273,7 @@ def proposition_3_1(mirrored: bool = False) -> Finding:
             one = Activation.of({"name": spec, "h": shift})
             bad += _tails_depend(lambda z, a=one: a.values(z, 0)[0], 4, 2, mirror)
             instances += 1
-    return compare(0.0, float(bad), 0.0, instances=instances)
+    return no_exception(bad, instances=instances)
 
 
 def _tails_depend(tail: _Tail, r: int, d: int, mirror: bool) -> bool:

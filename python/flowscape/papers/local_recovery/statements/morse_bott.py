@@ -73,14 +73,8 @@ def morse_bott_linear(orthogonal: bool = False) -> Finding:
         along = max(along, float(np.linalg.norm(way - flat @ (flat.T @ way)) / np.linalg.norm(way)))
         across = max(across, float(np.linalg.norm(flat.T @ way) / np.linalg.norm(way)))
         instances += 1
-    tolerance = 1e-6
     return compare(
-        0.0,
-        across if orthogonal else along,
-        tolerance,
-        instances=instances,
-        printed=holds_if(across <= tolerance),
-        part_along_the_kernel=across,
+        0.0, across if orthogonal else along, 1e-6, instances=instances, as_printed=across
     )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from flowscape.classify import classify
 from flowscape.critical import recovery_stability
 from flowscape.flow import gradient_flow
-from flowscape.papers.finding import Finding, compare, holds_if
+from flowscape.papers.finding import Finding, compare, holds_if, no_exception
 from flowscape.papers.local_recovery.ledger import STATEMENTS
 from flowscape.papers.local_recovery.recovery import small_perturbations
 from flowscape.papers.local_recovery.setting import draw, example
@@ -40,10 +40,8 @@ def theorem_5_4_unstable(codim: bool = False) -> Finding:
         if branch.codim == slope_rank(one, branch):
             x = 1.5 * rng.normal(size=(branch.codim, one.d))
             at_codim += imperfect_zero(branch, x, theta, rng=rng) is None
-    return compare(
-        0.0,
-        float(missing + (at_codim if codim else 0)),
-        0.0,
+    return no_exception(
+        missing + (at_codim if codim else 0),
         instances=instances,
         printed=holds_if(at_codim == 0),
         branches_stable_at_n_codim=at_codim,
@@ -80,7 +78,7 @@ def theorem_5_4_stable(less: int = 0) -> Finding:
     flow = gradient_flow(prob, start, rtol=1e-8, atol=1e-13)
     verdicts = classify(prob, polish(prob, flow.theta), flow)
     lost += int((verdicts.kind == Kind.IMPERFECT).sum())
-    return compare(0.0, float(lost), 0.0, instances=instances + 24)
+    return no_exception(lost, instances=instances + 24)
 
 
 @STATEMENTS.measured(
@@ -106,10 +104,8 @@ def table_2(shift: int = 0) -> Finding:
             bad += (stable and share < 1.0) or (n <= 3 and share > 0.0)
     alone = example(1)
     same_width = alone.family[0].separation(alone.inputs(3, 76)).verdict
-    return compare(
-        0.0,
-        float(bad),
-        0.0,
+    return no_exception(
+        bad,
         instances=14 * 40,
         printed=holds_if(same_width != SeparationVerdict.SEPARATED),
         share_stable_Q1_n_4=cells[3],

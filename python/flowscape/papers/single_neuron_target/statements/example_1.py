@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from flowscape.branches import branches
 from flowscape.classify import classify
 from flowscape.flow import gradient_flow
-from flowscape.papers.finding import Finding, compare, holds_if, search
+from flowscape.papers.finding import Finding, compare, holds_if, no_exception, search
 from flowscape.papers.single_neuron_target.ends import branch_names
 from flowscape.papers.single_neuron_target.ledger import STATEMENTS
 from flowscape.papers.single_neuron_target.separation import jacobian_rank, separation_size
@@ -114,10 +114,8 @@ def definition_1(generic: bool = True) -> Finding:
 
     at_corner = off_q1(corner)
     found = off_q1(base) if generic else at_corner
-    return compare(
-        0.0,
-        float(found),
-        0.0,
+    return no_exception(
+        found,
         instances=200,
         printed=holds_if(at_corner == 0),
         zeros_off_Q1_near_the_corner=f"{at_corner} of 200",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from flowscape.papers.finding import Finding, between, compare, holds_if
+from flowscape.papers.finding import Finding, between, holds_if, no_exception
 from flowscape.papers.single_neuron_target.ends import ends, ends_of_starts, imbalances
 from flowscape.papers.single_neuron_target.ledger import STATEMENTS
 from flowscape.papers.single_neuron_target.setting import (
@@ -66,10 +66,8 @@ def section_4_tendency(reverse: bool = False) -> Finding:
     means = _mean_errors(scales, sizes, 60)
     falls = int((np.diff(means[1:3], axis=1) < 0.0).sum())
     by_size = means[:, np.argmin(scales)]
-    return compare(
-        0.0,
-        float(falls),
-        0.0,
+    return no_exception(
+        falls,
         instances=60 * len(sizes) * 3,
         printed=holds_if(bool((np.diff(by_size) > 0).all())),
         mean_errors_at_scale_001_for_n_2_to_6=by_size,

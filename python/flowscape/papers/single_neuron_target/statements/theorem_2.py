@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from flowscape.flow import gradient_flow
 from flowscape.limits import initial_imbalance, limit_flow
 from flowscape.objective import Problem
-from flowscape.papers.finding import Finding, between, compare, holds_if
+from flowscape.papers.finding import Finding, between, compare
 from flowscape.papers.single_neuron_target.ledger import STATEMENTS
 from flowscape.papers.single_neuron_target.origin import origin
 from flowscape.papers.single_neuron_target.setting import (
@@ -96,14 +96,12 @@ def theorem_2_i(factor: float = 1.0) -> Finding:
         if abs(case.origin.slope) != 1.0:
             printed = max(printed, gap(case.origin.norm))
         instances += 1
-    tolerance = 1e-7
     return compare(
         0.0,
         worst,
-        tolerance,
+        1e-7,
         instances=instances,
-        printed=holds_if(printed <= tolerance),
-        distance_as_printed=printed,
+        as_printed=printed,
     )
 
 

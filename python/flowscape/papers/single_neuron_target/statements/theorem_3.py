@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from flowscape.papers.finding import Finding, between, compare, holds_if
+from flowscape.papers.finding import Finding, between, compare
 from flowscape.papers.single_neuron_target.ledger import STATEMENTS
 from flowscape.papers.single_neuron_target.setting import SEED
 from flowscape.papers.single_neuron_target.statements.systems import (
@@ -75,8 +75,7 @@ def theorem_3(spectral: bool = True) -> Finding:
         worst,
         np.inf,
         instances=24,
-        printed=holds_if(printed >= _PROVEN),
-        power_as_printed=printed,
+        as_printed=printed,
         power_expected=1.0 - SECOND,
     )
 
@@ -98,15 +97,12 @@ def corollary_1(spectral: bool = True) -> Finding:
         return float(np.linalg.norm(_h(one, v) - _h(one, v_1), axis=1).max())
 
     oblique, normal = systems(normal=False), systems(normal=True)
-    tolerance = 1e-6
-    printed = gap(oblique, False)
     return compare(
         0.0,
         max(gap(oblique, spectral), gap(normal, spectral)),
-        tolerance,
+        1e-6,
         instances=24,
-        printed=holds_if(printed <= tolerance),
-        gap_as_printed=printed,
+        as_printed=gap(oblique, False),
     )
 
 
@@ -157,14 +153,12 @@ def corollary_3(c: float = 2.0) -> Finding:
             printed = max(printed, gap)
         # a v != 0 without leading part never leaves the origin
         silent = max(silent, float(np.abs(_h(one, v - one.spectral(v))).max()))
-    tolerance = 1e-6
     return compare(
         0.0,
         max(worst, silent),
-        tolerance,
+        1e-6,
         instances=24,
-        printed=holds_if(printed <= tolerance),
-        gap_as_printed=printed,
+        as_printed=printed,
         size_where_v_1_is_0=silent,
     )
 
@@ -221,14 +215,12 @@ def equation_8(alpha_inside: float = 1e-2) -> Finding:
         left = _h(one, v, t, alpha)
         worst = max(worst, _gap(left, _h(one, v, 0.0, alpha) + integral))
         printed = max(printed, _gap(left, _h(one, v, 0.0) + integral))
-    tolerance = 1e-6
     return compare(
         0.0,
         worst,
-        tolerance,
+        1e-6,
         instances=24,
-        printed=holds_if(printed <= tolerance),
-        gap_as_printed=printed,
+        as_printed=printed,
     )
 
 
