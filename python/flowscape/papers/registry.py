@@ -119,7 +119,7 @@ def check(name: str) -> list[Check]:
     Returns
     -------
     list of Check
-        In the order of the paper's page in docs/papers. Everything is computed now.
+        In the order in which the paper's package declares them. Everything is computed now.
 
     Raises
     ------

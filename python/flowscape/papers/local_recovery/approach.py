@@ -13,11 +13,15 @@ from flowscape.flow import gradient_flow
 from flowscape.objective import Problem
 from flowscape.papers.local_recovery.setting import draw, example
 
-__all__ = ["RTOL", "Approach", "approach", "approaches", "branch_of", "slope"]
+__all__ = ["NEAR", "RTOL", "RUNS", "Approach", "approach", "approaches", "branch_of", "slope"]
 
 Floats = NDArray[np.float64]
 
 RTOL = {"rtol": 1e-10, "atol": 1e-14}
+RUNS = 6
+"""Flows of one `approaches`, if all reach their limits."""
+NEAR = 0.05
+"""Error of fitted exponents, of which the next terms fade slowly."""
 _RANGE = 1e-9  # eigenvalues below, relative to the largest, belong to the kernel
 
 
@@ -69,6 +73,11 @@ class Approach:
     def exponent(self) -> float:
         """Q of |pi_c| ~ t^-q at the end; NaN where there is no pi_c."""
         return -slope(self.t[self.late], self.c[self.late])
+
+    @property
+    def power_law(self) -> bool:
+        """Whether |pi_c| falls like t^(-1/2)."""
+        return abs(self.exponent - 0.5) <= NEAR
 
     def rate(self, values: Floats) -> float:
         """Return the rate at which `values` fall exponentially near the limit."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from flowscape.papers.exhibit import Comparison, Exhibit, Numbers
 from flowscape.papers.local_recovery.exhibits.pictures import COLOURS, space
 from flowscape.papers.local_recovery.setting import draw as stream
-from flowscape.papers.local_recovery.statements.systems import follow, with_centre
+from flowscape.papers.local_recovery.system_13 import follow, with_centre
 from flowscape.report import style
 
 if TYPE_CHECKING:

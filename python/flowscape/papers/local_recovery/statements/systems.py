@@ -1,8 +1,6 @@
-"""System (13), Lemmas 5.1 and 5.2, Remarks 5.1 and 5.2, Figure 8: systems of our own."""
+"""Lemmas 5.1 and 5.2, Remarks 5.1 and 5.2, Figure 8: solutions of systems (13)."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,59 +8,9 @@ from numpy.typing import NDArray
 from flowscape.papers.finding import Finding, Verdict, between, compare, holds_if
 from flowscape.papers.local_recovery.ledger import STATEMENTS
 from flowscape.papers.local_recovery.setting import draw
+from flowscape.papers.local_recovery.system_13 import Field, follow, no_centre, with_centre
 
 Floats = NDArray[np.float64]
-Field = Callable[[Floats], Floats]
-
-
-def follow(field: Field, start: Floats, end: float, step: float) -> tuple[Floats, Floats]:
-    """Return times and points (T, ...) by the Runge-Kutta method of order 4."""
-    count = round(end / step)
-    points = np.empty((count + 1, *start.shape))
-    points[0] = u = start
-    for i in range(count):
-        k1 = field(u)
-        k2 = field(u + 0.5 * step * k1)
-        k3 = field(u + 0.5 * step * k2)
-        u = u + step / 6.0 * (k1 + 2.0 * (k2 + k3) + field(u + step * k3))
-        points[i + 1] = u
-    return step * np.arange(count + 1), points
-
-
-def no_centre(key: int) -> Field:
-    """Return system (13) with c = 0, s = 2, p = 1: u = (y_1, y_2, z)."""
-    rng = draw(80, key)
-    g, m = rng.normal(size=(2, 2, 2)), rng.normal(size=(2, 2))
-    m = m @ m.T  # definite: z approaches z* from one side
-    turn = rng.normal()
-
-    def field(u: Floats) -> Floats:
-        y, z = u[:2], u[2]
-        h = np.array([[-1.0, 0.3 * np.sin(z)], [0.3 * np.sin(z), -1.6 - 0.2 * z]])
-        bent = np.einsum("ijk,j,k->i", g, y, y) * (1.0 + turn * z)
-        return np.array([*(h @ y + 0.3 * bent), y @ m @ y])
-
-    return field
-
-
-def with_centre(x_rate: float = 1.0, y_into_x: float = 0.0) -> Field:
-    """Return system (13) with c = s = p = 1 for a batch: u = (x, y, z), (B, 3).
-
-    x' = -x_rate x^3 (1+z) + y_into_x y^2, y' = -(1+z/4) y + x^2 + x y/2, z' = x^4 + y^2/2.
-    """
-
-    def field(u: Floats) -> Floats:
-        x, y, z = u.T
-        return np.stack(
-            [
-                -x_rate * x**3 * (1.0 + z) + y_into_x * y**2,
-                -(1.0 + 0.25 * z) * y + x**2 + 0.5 * x * y,
-                x**4 + 0.5 * y**2,
-            ],
-            axis=1,
-        )
-
-    return field
 
 
 @STATEMENTS.measured(
@@ -246,61 +194,4 @@ def figure_8_caption(swap: bool = False) -> Finding:
         instances=16,
         printed=Verdict.FAILS if late < 0.5 * early else Verdict.HOLDS,
         angle_at_50=float(np.degrees(np.arctan(early))),
-    )
-
-
-@STATEMENTS.measured(
-    "projections",
-    "Section 5.2, before Theorem 5.3",
-    "V_s is the largest subspace with v.Hess R(theta) v != 0 for all v != 0 in it",
-    correction="V_s is the range of Hess R(theta): the largest such subspace is not unique",
-    mutation={"tilt": 0.2},
-    mutation_says="V_s is a tilted subspace of the same dimension",
-)
-def projections(tilt: float = 0.0) -> Finding:
-    """Tilt V_s of R = x^2 + y^4: vHv stays positive, but V_s is no longer orthogonal to the kernel.
-
-    Measured is the angle between V_s and the orthogonal complement of the kernel.
-    """
-    hessian = np.diag([2.0, 0.0, 0.0])
-    v = np.array([1.0, tilt, 0.0]) / np.hypot(1.0, tilt)
-    values, vectors = np.linalg.eigh(hessian)
-    kernel = vectors[:, values <= 0.0]
-    other = np.array([1.0, 0.2, 0.0])
-    unique = not other @ hessian @ other > 0.0
-    return compare(
-        0.0,
-        float(np.linalg.norm(kernel.T @ v)),
-        1e-12,
-        instances=2,
-        printed=holds_if(unique),
-    )
-
-
-@STATEMENTS.measured(
-    "projections-example",
-    "Section 5.2, example before Theorem 5.3",
-    "R = x^2 + y^4 + 0z: Hess R = diag(2, 12y^2, 0), and V_s, V_c, V_p are the x-, y- and z-axis",
-    mutation={"power": 2},
-    mutation_says="R = x^2 + y^2",
-)
-def projections_example(power: int = 4) -> Finding:
-    """Find the axes by differences of R: curvature at 0, and whether R is constant along them."""
-    h = 1e-2
-
-    def loss(u: Floats) -> float:
-        return float(u[0] ** 2 + np.abs(u[1]) ** power)
-
-    axes = ""
-    for axis in np.eye(3):
-        second = [(loss(s * axis) + loss(-s * axis)) / s**2 for s in (h, 0.1 * h)]
-        curved = second[1] > 0.5 * second[0] > 0.0
-        axes += "s" if curved else "c" if loss(h * axis) > 0.0 else "p"
-    y = 0.7
-    middle = np.array([0.0, y, 0.0])
-    e = np.array([0.0, h, 0.0])
-    second = (loss(middle + e) - 2.0 * loss(middle) + loss(middle - e)) / h**2
-    gap = abs(second - 12.0 * y**2)
-    return Finding(
-        "scp", axes, 0.0, 3, holds_if(axes == "scp" and gap < 1e-3), None, {"curvature_error": gap}
     )
