@@ -91,6 +91,14 @@ class ConstantGroup:
             constant = np.broadcast_to(self.target, constant.shape)
         return Point(outgoing, incoming, constant)
 
+    def bounds(self, point: Point) -> tuple[Floats, Floats]:
+        """Return bounds (B,) on the squared distance that `project` finds to a curved set."""
+        flat = point.incoming.copy()
+        flat[:, :, : self.setting.inputs] = 0.0
+        lower = squared_norm(point.incoming - flat)
+        start = Point(point.outgoing, flat, point.constant)
+        return lower, lower + self._cost(start, self._start(start))
+
     def residual(self, point: Point) -> Floats:
         """Return c + sum a sigma(b) - C0, shape (B, O)."""
         values, _ = self._values(point.incoming)
@@ -119,7 +127,12 @@ class ConstantGroup:
         return self.project(point)
 
     def _values(self, incoming: Floats) -> tuple[Floats, Floats]:
-        return self.setting.sigma(incoming[:, :, -1] + self.setting.centre)
+        return self._sigma(incoming[:, :, -1])
+
+    def _sigma(self, biases: Floats) -> tuple[Floats, Floats]:
+        """Return sigma and sigma' at centred biases."""
+        values, slopes = self.setting.activation.compiled_values(biases + self.setting.centre, 1)
+        return values, slopes
 
     def _inside(self, b: float) -> float:
         """Return b, or a point of the open interval near it."""
@@ -134,7 +147,7 @@ class ConstantGroup:
 
     def _lift(self, point: Point, biases: Floats) -> Point:
         """Return the nearest member with the given centred biases (B, q)."""
-        values, _ = self.setting.sigma(biases + self.setting.centre)
+        values, _ = self._sigma(biases)
         ratio = self._gap(point, values) / np.maximum(self._norm2(values), _FLAT)[:, None]
         incoming = np.zeros_like(point.incoming)
         incoming[:, :, -1] = biases
@@ -148,7 +161,7 @@ class ConstantGroup:
         return squared_norm(values) + float(self.setting.output_bias)
 
     def _cost(self, point: Point, biases: Floats) -> Floats:
-        values, _ = self.setting.sigma(biases + self.setting.centre)
+        values, _ = self._sigma(biases)
         norm2 = self._norm2(values)
         moved = squared_norm(biases - point.incoming[:, :, -1])
         lifted = squared_norm(self._gap(point, values)) / np.maximum(norm2, _FLAT)
@@ -192,7 +205,7 @@ class ConstantGroup:
             costs = np.stack([self._cost(point, one) for one in tries])
             best: Floats = np.stack(tries)[np.argmin(costs, axis=0), np.arange(len(biases))]
             return best
-        values, _ = self.setting.sigma(biases + self.setting.centre)
+        values, _ = self._sigma(biases)
         biases[self._norm2(values) <= _FLAT] += 1e-3
         return biases
 
@@ -204,22 +217,25 @@ class ConstantGroup:
 
     def _step(self, point: Point, biases: Floats, damping: Floats) -> Floats:
         """Return the damped Gauss-Newton step of (b - b0, gap/norm) in b."""
-        values, slopes = self.setting.sigma(biases + self.setting.centre)
+        values, slopes = self._sigma(biases)
         norm2 = self._norm2(values)[:, None, None]
         norm = np.sqrt(norm2)
-        gap = self._gap(point, values)[:, :, None]
-        slope = slopes[:, None, :]
-        outgoing = np.swapaxes(point.outgoing, 1, 2)
-        jacobian = -outgoing * slope / norm - gap * (values[:, None, :] * slope) / (norm * norm2)
-        size = biases.shape[1]
-        gram = np.eye(size) + np.swapaxes(jacobian, 1, 2) @ jacobian
-        diagonal = np.einsum("bkk->bk", gram)
-        diagonal += damping[:, None] * diagonal
-        gradient = (biases - point.incoming[:, :, -1])[:, :, None]
-        gradient = gradient + np.swapaxes(jacobian, 1, 2) @ (gap / norm)
-        # pinv: near a common zero of all sigma(b_k) the Jacobian is so large that the unit
-        # matrix is lost in round-off
-        return -(np.linalg.pinv(gram, rcond=1e-15, hermitian=True) @ gradient)[:, :, 0]
+        gap = self._gap(point, values)[:, None, :]
+        slope = slopes[:, :, None]
+        # (B, q, O): the transposed Jacobian J of gap/norm
+        jacobian = -slope * (point.outgoing / norm + gap * values[:, :, None] / (norm * norm2))
+        scale = 1.0 + damping[:, None] * (1.0 + add_up(jacobian.swapaxes(1, 2) ** 2))
+        moved = (biases - point.incoming[:, :, -1]) / scale
+        # The step solves (J^T J + scale) step = -(b - b0 + J^T gap/norm). Solved in the space of
+        # outputs, as near a common zero of all sigma(b_k) J is so large that `scale` is lost.
+        scaled = jacobian / scale[:, :, None]
+        right = gap[:, 0] / norm[:, 0] - add_up(jacobian * moved[:, :, None])
+        if right.shape[1] == 1:
+            dual = right / (1.0 + add_up(jacobian * scaled))
+        else:
+            gram = np.eye(right.shape[1]) + np.swapaxes(jacobian, 1, 2) @ scaled
+            dual = (np.linalg.pinv(gram, rcond=1e-15, hermitian=True) @ right[:, :, None])[:, :, 0]
+        return -(moved + add_up((scaled * dual[:, None, :]).swapaxes(1, 2)))
 
     def _with_zeros(self, point: Point, found: Point, cost: Floats) -> Point:
         """Return `found`, or the nearest point where every b is a zero, if that is nearer.

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from flowscape.branches.constant_group import ConstantGroup, Point
-from flowscape.branches.groups import (
-    Projected,
-    best_choice,
-    project_free,
-    project_labelled,
-    sign_choices,
-    squared_norm,
-)
+from flowscape.branches.group_costs import most_rows
 from flowscape.branches.meeting import corner, member
 from flowscape.branches.reduce import Reduced
+from flowscape.branches.search import Search, rank_sets
 from flowscape.branches.setting import Setting
 from flowscape.branches.shapes import Shape
 from flowscape.errors import ProblemError, check_positive, float_array
@@ -26,7 +18,9 @@ from flowscape.errors import ProblemError, check_positive, float_array
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-MOST_PARTITIONS = 100_000
+MOST_PARTITIONS = 1_000_000
+# Points at once, and numbers per table of a chunk; no result depends on them.
+_CHUNK, _TABLE = 2048, 2**22
 
 
 @dataclass(frozen=True)
@@ -128,147 +122,83 @@ def locate(family: Family, theta: ArrayLike, tol: float, *, margin: float) -> Lo
             f"{MOST_PARTITIONS} to search them all; use `matching` for one network"
         )
     batch = np.atleast_2d(rows)
-    finite = np.isfinite(batch).all(axis=1)
-    distances = np.full((len(batch), len(family.shapes)), np.inf)
-    indices = np.full((len(batch), len(family.shapes)), -1, dtype=np.int64)
+    finite = np.flatnonzero(np.isfinite(batch).all(axis=1))
+    chunk = min(_CHUNK, max(1, _TABLE // most_rows(setting, family.target.m0)))
+    found = _Found(len(batch), len(family.shapes))
     with np.errstate(over="ignore"):
-        distances[finite], indices[finite] = _Search(family, batch[finite]).run()
-    located = _decide(family, batch, distances, indices, tol, margin)
+        for start in range(0, len(finite), chunk):
+            found.search(family, batch, finite[start : start + chunk], tol)
+        found.rank(family, batch)
+    located = _decide(family, batch, found, tol, margin)
     if rows.ndim == 2:
         return located
     return Location(**{name: value[0] for name, value in vars(located).items()})
 
 
-class _Search:
-    """Least squared distances to the sets of every orbit; costs of groups are computed once."""
+class _Found:
+    """Distances to all orbits; the nearest orbit and the next one, and where known their sets."""
 
-    def __init__(self, family: Family, batch: Floats) -> None:
-        self.family = family
-        self.setting = family.setting
-        self.outgoing, self.incoming, self.constant = family.setting.split(batch)
-        self._memo: dict[object, tuple[Floats, Ints]] = {}
+    def __init__(self, size: int, orbits: int) -> None:
+        self.distances = np.full((size, orbits), np.inf)
+        self.orbits = np.full((size, 2), -1, dtype=np.int64)
+        self.sets = np.full((size, 2), -1, dtype=np.int64)
+        self._groups: dict[int, list[tuple[Ints, Ints, Ints]]] = {}
 
-    def run(self) -> tuple[Floats, Ints]:
-        """Return distances (B, orbits) and set indices (B, orbits)."""
-        columns = [self._orbit(o, shape) for o, shape in enumerate(self.family.shapes)]
-        cost = np.stack([column[0] for column in columns], axis=1)
-        return np.sqrt(cost), np.stack([column[1] for column in columns], axis=1)
+    def search(self, family: Family, batch: Floats, rows: Ints, tol: float) -> None:
+        """Fill in the distances and orbits of some points."""
+        search = Search(family.setting, family.target, family.shapes, batch[rows])
+        distances = search.distances()
+        self.distances[rows] = distances
+        near = np.argmin(distances, axis=1)
+        others = distances.copy()
+        others[np.arange(len(rows)), near] = np.inf
+        self.orbits[rows] = np.stack([near, np.argmin(others, axis=1)], axis=1)
+        # the next one matters where exactly two are near
+        asked = np.stack([np.isfinite(distances.min(axis=1)), (distances <= tol).sum(axis=1) == 2])
+        for orbit in np.unique(self.orbits[rows]):
+            place, which = np.nonzero((self.orbits[rows] == orbit) & asked.T)
+            if len(place):
+                groups = search.groups(family.shapes[orbit], place)
+                self._groups.setdefault(int(orbit), []).append((rows[place], which, groups))
 
-    def _orbit(self, orbit: int, shape: Shape) -> tuple[Floats, Ints]:
-        size = len(self.outgoing)
-        best, partition = np.full(size, np.inf), np.zeros(size, dtype=np.int64)
-        for rank in range(shape.n_partitions):
-            blocks = shape.blocks(rank)
-            cost = sum(self._costs(shape, blocks), np.zeros(size))
-            better = cost < best
-            best[better], partition[better] = cost[better], rank
-        index = np.zeros(size, dtype=np.int64)
-        start = self.family.ends[orbit - 1] if orbit else 0
-        for rank in np.unique(partition):
-            rows = np.flatnonzero(partition == rank)
-            index[rows] = start + self._rank(shape, int(rank), rows)
-        index[~np.isfinite(best)] = -1
-        return best, index
-
-    def _rank(self, shape: Shape, partition: int, rows: Ints) -> Ints:
-        """Return the rank of the best set of a partition within its orbit."""
-        blocks = shape.blocks(partition)
-        digits, base = np.zeros(len(rows), dtype=np.int64), 1
-        for place, block in enumerate(blocks[1:]):
-            label = place if place < len(shape.labelled) else None
-            _, choice = self._group(block, label)
-            digits += choice[rows] * base
-            base *= len(sign_choices(len(block), self.setting.signed, label is None))
-        _, variant = self._constant(shape, blocks[0])
-        return (partition * base + digits) * len(shape.constant.variants) + variant[rows]
-
-    def _costs(self, shape: Shape, blocks: tuple[tuple[int, ...], ...]) -> list[Floats]:
-        costs = [self._constant(shape, blocks[0])[0]]
-        for place, block in enumerate(blocks[1:]):
-            label = place if place < len(shape.labelled) else None
-            costs.append(self._group(block, label)[0])
-        return costs
-
-    def _remember(
-        self, key: object, compute: Callable[[], tuple[Floats, Ints]]
-    ) -> tuple[Floats, Ints]:
-        if key not in self._memo:
-            self._memo[key] = compute()
-        return self._memo[key]
-
-    def _group(self, block: tuple[int, ...], label: int | None) -> tuple[Floats, Ints]:
-        def compute() -> tuple[Floats, Ints]:
-            members = list(block)
-            choices = sign_choices(len(block), self.setting.signed, label is None)
-            outgoing, incoming = self.outgoing[:, members], self.incoming[:, members]
-            if label is None:
-
-                def free(a: Floats, v: Floats, signs: Floats) -> Projected:
-                    return project_free(a, v, signs, self.setting.pull(signs))
-
-                return best_choice(outgoing, incoming, choices, free)
-            weight = self.family.target.outgoing[label]
-            vector = self.family.target.incoming[label]
-
-            def project(a: Floats, v: Floats, signs: Floats) -> Projected:
-                return project_labelled(a, v, signs, self.setting.pull(signs), weight, vector)
-
-            return best_choice(outgoing, incoming, choices, project)
-
-        return self._remember((block, label), compute)
-
-    def _constant(self, shape: Shape, block: tuple[int, ...]) -> tuple[Floats, Ints]:
-        def compute() -> tuple[Floats, Ints]:
-            members = list(block)
-            point = Point(self.outgoing[:, members], self.incoming[:, members], self.constant)
-            costs = []
-            for variant in shape.constant.variants:
-                kind, target = shape.constant.kind, self.family.target.constant
-                new = ConstantGroup(self.setting, kind, variant, target).project(point)
-                steps = [after - before for after, before in zip(new, point, strict=True)]
-                costs.append(sum((squared_norm(step) for step in steps), np.zeros(len(new[0]))))
-            table = np.stack(costs)
-            choice = np.argmin(table, axis=0)
-            return table[choice, np.arange(table.shape[1])], choice
-
-        return self._remember((block, shape.constant), compute)
+    def rank(self, family: Family, batch: Floats) -> None:
+        """Fill in the sets."""
+        for orbit, parts in self._groups.items():
+            rows, which, groups = (np.concatenate(part) for part in zip(*parts, strict=True))
+            start = family.ends[orbit - 1] if orbit else 0
+            shape = family.shapes[orbit]
+            ranks = rank_sets(family.setting, family.target, shape, batch[rows], groups)
+            self.sets[rows, which] = start + ranks
 
 
-def _decide(
-    family: Family, batch: Floats, distances: Floats, indices: Ints, tol: float, margin: float
-) -> Location:
-    rows = np.arange(len(batch))
-    nearest = np.argmin(distances, axis=1)
-    distance = distances[rows, nearest]
-    others = distances.copy()
-    others[rows, nearest] = np.inf
-    second = others.min(axis=1)
-    candidates = (distances <= tol).sum(axis=1)
+def _decide(family: Family, batch: Floats, found: _Found, tol: float, margin: float) -> Location:
+    nearest, index = found.orbits[:, 0], found.sets[:, 0]
+    ordered = np.take_along_axis(found.distances, found.orbits, axis=1)
+    distance, second = ordered.T
+    if found.distances.shape[1] == 1:
+        second = np.full(len(batch), np.inf)
+    candidates = (found.distances <= tol).sum(axis=1)
     orbit = np.where(candidates == 1, nearest, -1)
     meet = np.flatnonzero(candidates == 2)
-    orbit[meet] = _at_meetings(family, batch[meet], distances[meet] <= tol, indices[meet], margin)
-    index = np.where(orbit >= 0, indices[rows, orbit], -1)
+    orbit[meet] = _at_meetings(family, batch[meet], found.orbits[meet], found.sets[meet], margin)
+    here = np.where(orbit == nearest, index, found.sets[:, 1])
     known = np.isfinite(distance)
     return Location(
         orbit=orbit,
-        index=index,
+        index=np.where(orbit >= 0, here, -1),
         distance=distance,
         nearest_orbit=np.where(known, nearest, -1),
-        nearest_index=np.where(known, indices[rows, nearest], -1),
+        nearest_index=np.where(known, index, -1),
         second=second,
         candidates=candidates,
         ambiguous=(candidates > 1) & (orbit < 0),
-        distances=distances,
+        distances=found.distances,
     )
 
 
-def _at_meetings(
-    family: Family, batch: Floats, near: NDArray[np.bool_], indices: Ints, margin: float
-) -> Ints:
+def _at_meetings(family: Family, batch: Floats, pairs: Ints, sets: Ints, margin: float) -> Ints:
     """Return the orbit of points near two sets of different orbits; -1 if nothing decides."""
     orbit = np.full(len(batch), -1, dtype=np.int64)
-    pairs = np.argwhere(near)[:, 1].reshape(-1, 2)
-    sets = np.take_along_axis(indices, pairs, axis=1)
     for pair in np.unique(sets, axis=0):
         rows = np.flatnonzero((sets == pair).all(axis=1))
         (first, second), members = pairs[rows[0]], []

@@ -125,6 +125,15 @@ class Activation:
             row[:] = self.jet(point)
         return tuple(jets[:, k].reshape(points.shape) for k in range(order + 1))
 
+    def compiled_values(self, z: ArrayLike, order: int = 2) -> tuple[NDArray[np.float64], ...]:
+        """Return value and derivatives by the compiled kernels; arguments as in `values`."""
+        check_count("order", order, "ask for 0, 1 or 2 derivatives", minimum=0, maximum=2)
+        points = finite_array("z", z)
+        from flowscape import _core  # the description works without the compiled core
+
+        found = _core.activation_values(_core.Activation(self.core_terms), points, order)
+        return tuple(found)
+
     def jet(self, z: float) -> Jet:
         """Return value and first and second derivative at a finite float z."""
         jets = [term.jet(z) for term in self.terms]

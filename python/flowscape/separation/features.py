@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from flowscape import _core
 from flowscape.branches.parts import BranchParts
 from flowscape.branches.setting import Setting
 from flowscape.problem.activation import Activation
@@ -202,18 +201,14 @@ def sigma_with_error(
     rounding changes value and slope by the next derivative, and sigma'' by the third, which for
     all named functions is at most a few times the sum of the first three.
     """
-    values = _core.activation_values(_compiled(setting.activation), z, 2)
+    values = setting.activation.compiled_values(z, 2)
     size = np.zeros_like(z)
     for term in setting.activation.terms:
         parts = values
         if len(setting.activation.terms) > 1:
-            parts = _core.activation_values(_compiled(Activation((term,))), z, 2)
+            parts = Activation((term,)).compiled_values(z, 2)
         size += np.abs(parts[0]) + np.abs(parts[1]) + np.abs(parts[2])
     steepest = max(abs(term.s) for term in setting.activation.terms)
     shift = max(abs(term.h) for term in setting.activation.terms)
     size *= _ROUNDINGS * (1.0 + shift + steepest * spread)
     return values, size
-
-
-def _compiled(activation: Activation) -> _core.Activation:
-    return _core.Activation(activation.core_terms)

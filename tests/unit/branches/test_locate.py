@@ -20,21 +20,6 @@ def test_members_are_located_on_their_own_branch(case, rng):
     assert not located.ambiguous.any()
 
 
-def test_distances_are_the_least_over_the_sets_of_an_orbit(case, rng):
-    family = case.family
-    points = rng.normal(size=(4, family.setting.n_params))
-    located = family.locate(points, 1e-3)
-    everything = list(family)
-    table = np.stack([branch.distance(points) for branch in everything], axis=1)
-    for orbit in range(len(family.orbits())):
-        columns = [i for i, branch in enumerate(everything) if branch.orbit == orbit]
-        np.testing.assert_allclose(located.distances[:, orbit], table[:, columns].min(axis=1))
-    np.testing.assert_allclose(located.distance, table.min(axis=1))
-    chosen = table[np.arange(4), located.nearest_index]
-    np.testing.assert_allclose(chosen, located.distance)
-    assert (located.second >= located.distance).all()
-
-
 def test_one_point_and_a_batch_agree(make_case, rng):
     family = make_case("tanh", 3, 1).family
     points = rng.normal(size=(5, 9))
