@@ -20,7 +20,7 @@ Ints = NDArray[np.int64]
 
 MOST_PARTITIONS = 1_000_000
 # Points at once, and numbers per table of a chunk; no result depends on them.
-_CHUNK, _TABLE = 2048, 2**22
+_CHUNK, _TABLE = 8192, 2**22
 
 
 @dataclass(frozen=True)
