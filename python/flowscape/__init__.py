@@ -66,8 +66,24 @@ if _TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-# Here, not later, it is found out that this machine cannot run the compiled core.
-_core = _importlib.import_module(f"{__name__}._core")
+
+def _is_command() -> bool:
+    """Whether this process is the command: ``flowscape`` or ``python -m flowscape``."""
+    program = getattr(_sys, "argv", [""])[0]
+    return program.rpartition("/")[2] == "flowscape" or (
+        program == "-m" and "flowscape" in _sys.orig_argv
+    )
+
+
+# Here, not later, it is found out that this machine cannot run the compiled core. The command
+# cannot catch what its own import raises.
+try:
+    _core = _importlib.import_module(f"{__name__}._core")
+except ImportError as _error:
+    if not _is_command():
+        raise
+    print(f"flowscape: error: {_error}", file=_sys.stderr)
+    raise SystemExit(2) from None
 
 __all__ = [
     "Activation",

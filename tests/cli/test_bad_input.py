@@ -1,5 +1,7 @@
 """Misuse: exit code 2, one line that names the value and the rule, nothing half-written."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -168,6 +170,53 @@ def test_an_existing_folder_is_kept(run, study, folder):
     assert (folder / "out" / "thesis.tex").read_text() == "years"
 
 
+@pytest.mark.parametrize("output", ["file/out", "file/deep/out", 300 * "n"])
+def test_a_place_that_cannot_be_written_is_found_before_the_work_is_done(
+    run, study, folder, monkeypatch, output
+):
+    (folder / "file").write_text("")
+    monkeypatch.setattr("flowscape.sweep.recover", lambda *a, **k: pytest.fail("it ran"))
+    refused(run("recover", study, "--output", output), output, "cannot be written")
+    assert sorted(path.name for path in folder.iterdir()) == ["file", "study.toml"]
+
+
+def test_a_link_to_nowhere_is_not_replaced(run, study, folder):
+    (folder / "out").symlink_to("nowhere")
+    refused(run("recover", study, "--output", "out"), "output='out' exists")
+    refused(run("recover", study, "--output", "out", "--force"), "is not a result folder")
+
+
+@pytest.mark.parametrize("command", ["recover", "branches", "report"])
+def test_a_name_that_no_file_can_have(run, command):
+    refused(run(command, 300 * "n"), "nnn")
+
+
+@pytest.fixture
+def locked(folder):
+    """Return a folder without any permission."""
+    (folder / "locked").mkdir()
+    (folder / "locked").chmod(0o000)
+    if os.access("locked", os.R_OK):
+        pytest.skip("this user may read everything")
+    yield "locked"
+    (folder / "locked").chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("recover", "study.toml", "--output", "locked/x"),
+        ("recover", "locked/study.toml"),
+        ("classify", "locked/nets.csv", "--study", "study.toml"),
+        ("classify", "nets.csv", "--study", "locked/x"),
+        ("report", "locked"),
+        ("paper", "run", "single-neuron-target/fig4", "--output", "locked"),
+    ],
+)
+def test_a_folder_without_permission(run, study, locked, arguments):
+    refused(run(*arguments), "locked")
+
+
 def test_an_existing_result_is_found_before_the_work_is_done(run, study, monkeypatch):
     run("recover", study, "--no-figures")
     monkeypatch.setattr("flowscape.sweep.recover", lambda *a, **k: pytest.fail("it ran"))
@@ -190,4 +239,4 @@ def test_an_interrupt_leaves_nothing(run, study, folder, monkeypatch):
     assert done.code == 130
     assert done.out == ""
     assert done.err == "flowscape: error: interrupted; nothing was written\n"
-    assert [path.name for path in folder.rglob("*") if path.is_file()] == ["study.toml"]
+    assert [path.name for path in folder.rglob("*")] == ["study.toml"]

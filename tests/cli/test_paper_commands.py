@@ -2,7 +2,10 @@
 
 import json
 
+import numpy as np
 import pytest
+
+from flowscape.papers import Numbers, paper
 
 NAME = "single-neuron-target"
 
@@ -62,7 +65,10 @@ def wrong_check(statement, finding):
         (("check", "single-neuron"), ["'single-neuron' is unknown", "'single-neuron-target'"]),
         (("check", f"{NAME}/theorem-9"), ["'theorem-9' is unknown"]),
         (("check",), ["NAME"]),
+        (("check", f"{NAME}/"), ["ends with a slash", f"give '{NAME}' for all"]),
         (("paper", "run"), ["NAME is missing"]),
+        (("paper", "run", f"{NAME}/"), ["ends with a slash", f"give '{NAME}' for all"]),
+        (("paper", "list", ""), ["paper='' is unknown"]),
         (("paper", "run", f"{NAME}/fig99"), ["'fig99' is unknown"]),
         (("paper", "show"), ["'show'"]),
         (("paper", "list", "lr"), ["'lr' is unknown"]),
@@ -85,3 +91,33 @@ def test_nothing_is_computed_for_a_folder_that_exists(run, folder):
     assert done.code == 2
     assert "exists" in done.err
     assert list((folder / "out" / "fig4").iterdir()) == []
+
+
+def interrupted(*, n_threads=None):
+    raise KeyboardInterrupt
+
+
+def test_an_interrupt_says_what_is_kept(run, folder, monkeypatch):
+    exhibits = paper(NAME).exhibits[:3]
+    monkeypatch.setitem(vars(paper(NAME)), "exhibits", exhibits)
+
+    def compute(*, n_threads=None):
+        return Numbers({"a": np.zeros(2)}, [])
+
+    for one, of in zip(exhibits, (compute, compute, interrupted), strict=True):
+        monkeypatch.setitem(vars(one), "compute", of)
+    done = run("paper", "run", NAME, "--no-figures", "--output", "out")
+    kept = [f"out/{one.name}" for one in exhibits[:2]]
+    assert done.code == 130
+    assert done.err == (
+        f"flowscape: error: interrupted; finished and kept: {kept[0]}/, {kept[1]}/; run the other "
+        "exhibits by name\n"
+    )
+    assert sorted(str(p.relative_to(folder)) for p in folder.glob("out/*")) == sorted(kept)
+
+
+def test_an_interrupt_of_the_first_exhibit_leaves_nothing(run, folder, monkeypatch):
+    monkeypatch.setitem(vars(paper(NAME).exhibit("fig4")), "compute", interrupted)
+    done = run("paper", "run", f"{NAME}/fig4")
+    assert (done.code, done.err) == (130, "flowscape: error: interrupted; nothing was written\n")
+    assert list(folder.iterdir()) == []

@@ -1,10 +1,12 @@
 """The command as a process of its own: streams, exit codes, Ctrl-C."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -29,6 +31,31 @@ def test_misuse_is_one_line_and_code_2(folder):
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.startswith("flowscape: error: ")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", [[], ["-m", "flowscape"]])
+def test_a_level_that_was_not_built_is_one_line(folder, command):
+    program = command or [str(folder / "flowscape")]
+    (folder / "flowscape").write_text("from flowscape.cli import main\n")
+    done = subprocess.run(
+        [sys.executable, *program, "info"],
+        env=os.environ | {"FLOWSCAPE_ISA": "v9"},
+        capture_output=True,
+        text=True,
+        cwd=folder.parent,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("flowscape: error: FLOWSCAPE_ISA='v9' was not built")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_is_one_line(folder):
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([*COMMAND, "info"], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("flowscape: error: output: No space left on device")
     assert done.stderr.count("\n") == 1
 
 
@@ -70,4 +97,4 @@ def test_ctrl_c_stops_a_study_and_leaves_nothing(folder, content, write_study):
     assert process.returncode == 130
     assert out == b""
     assert err == b"flowscape: error: interrupted; nothing was written\n"
-    assert [path.name for path in folder.rglob("*") if path.is_file()] == ["study.toml"]
+    assert [path.name for path in folder.rglob("*")] == ["study.toml"]

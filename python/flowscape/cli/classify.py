@@ -9,6 +9,7 @@ for the end points of its runs of that size and set, and brings its own study.
 from __future__ import annotations
 
 import argparse
+import os
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -107,7 +108,7 @@ def _inputs(args: argparse.Namespace) -> tuple[Study, int, SampleSet, np.ndarray
     from flowscape.sweep import Study, load
     from flowscape.sweep.data_files import read_parameters
 
-    if args.file.is_dir():
+    if os.path.isdir(args.file):
         if args.study is not None:
             raise OptionError(
                 f"--study={args.study!r} and the result folder {str(args.file)!r} both give the "
@@ -123,7 +124,7 @@ def _inputs(args: argparse.Namespace) -> tuple[Study, int, SampleSet, np.ndarray
             "--study is missing; give the TOML file, packaged study or result folder whose "
             "problem the networks belong to"
         )
-    study = load(args.study).study if Path(args.study).is_dir() else Study.find(args.study)
+    study = load(args.study).study if os.path.isdir(args.study) else Study.find(args.study)
     size, position = _choose(study, args)
     theta = read_parameters(args.file, study.net.n_params)
     return study, size, study.sample_sets[position], theta

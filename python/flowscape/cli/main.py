@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NoReturn
 
 from flowscape.cli import activation, branches, check, classify, info, paper, recover, report
@@ -54,11 +55,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(done.code or 0)
     except (OptionError, ProblemError, ShapeError, StoreError) as error:
         return _complain(str(error), _MISUSE)
-    except KeyboardInterrupt:
-        return _complain("interrupted; nothing was written", _INTERRUPTED)
+    except KeyboardInterrupt as stop:  # a command that keeps something says so in the exception
+        return _complain(f"interrupted; {str(stop) or 'nothing was written'}", _INTERRUPTED)
     except BrokenPipeError:  # the reader of our output has left, e.g. `| head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _close_output()
         return 0
+    except OSError as error:  # a full disk, a file or folder without permission
+        _close_output()
+        what = f"{error.filename or 'output'}: {error.strerror or error}"
+        return _complain(f"{what}; check path, permissions and free space", _MISUSE)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -80,6 +85,12 @@ def _parser() -> argparse.ArgumentParser:
         module.add_arguments(command)
         command.add_argument("--json", action="store_true", help="print JSON and nothing else")
     return parser
+
+
+def _close_output() -> None:
+    """Drop what cannot be written any more, so that the interpreter does not try again."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(message: str, code: int) -> int:

@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> Answer:
 def _list(args: argparse.Namespace) -> Answer:
     from flowscape.papers import PAPERS, paper
 
-    papers = [paper(name) for name in ((args.name,) if args.name else PAPERS)]
+    papers = [paper(name) for name in (PAPERS if args.name is None else (args.name,))]
     lines, data = [], []
     for one in papers:
         lines.append(f"{one.name}: {one.title}")
@@ -80,16 +80,25 @@ def _run(args: argparse.Namespace) -> Answer:
     for one in exhibits:
         check_target(output / one.name, force=args.force)
     done: list[tuple[Reproduction, WrittenFiles]] = []
-    with progress_bar(" exhibits") as progress:
-        if progress is not None:
-            progress.total(len(exhibits))
-        for one in exhibits:
-            result = one.run(found.name, n_threads=args.n_threads)
-            files = write(result, output / one.name, force=args.force, draw=not args.no_figures)
-            done.append((result, files))
+    try:
+        with progress_bar(" exhibits") as progress:
             if progress is not None:
-                progress.advance(1)
+                progress.total(len(exhibits))
+            for one in exhibits:
+                result = one.run(found.name, n_threads=args.n_threads)
+                files = write(result, output / one.name, force=args.force, draw=not args.no_figures)
+                done.append((result, files))
+                if progress is not None:
+                    progress.advance(1)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(_kept(done)) from None
     return Answer(_text(done), {"exhibits": [_data(*one) for one in done]})
+
+
+def _kept(done: list[tuple[Reproduction, WrittenFiles]]) -> str:
+    """Return what an interrupt leaves behind; empty if nothing."""
+    folders = ", ".join(f"{files.folder}/" for _, files in done)
+    return f"finished and kept: {folders}; run the other exhibits by name" if done else ""
 
 
 def _text(done: list[tuple[Reproduction, WrittenFiles]]) -> str:

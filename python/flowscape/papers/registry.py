@@ -92,10 +92,22 @@ def paper(name: str) -> Paper:
 
 
 def split_name(name: str) -> tuple[str, str]:
-    """Return the paper and what follows the first slash, empty without one."""
+    """Return the paper and what follows the first slash, empty without one.
+
+    Raises
+    ------
+    OptionError
+        If nothing follows the slash after the name of a paper: a variable of a shell script may
+        be empty, and all of a paper takes minutes.
+    """
     if not isinstance(name, str):
         raise OptionError(f"name={describe(name)} must be a string such as 'paper/statement'")
-    first, _, rest = name.partition("/")
+    first, slash, rest = name.partition("/")
+    if slash and not rest and first in _HOMES:
+        raise OptionError(
+            f"name={describe(name)} ends with a slash and must name something after it; "
+            f"give {first!r} for all of the paper"
+        )
     return first, rest
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import shutil
 import zipfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import astuple, fields
 from pathlib import Path
 from tempfile import mkdtemp
@@ -35,22 +36,28 @@ def check_target(path: Path, *, force: bool = False) -> None:
         If `path` exists (with `force`: if it is not a result folder), or its parent cannot be
         made or written.
     """
-    if path.exists() and not force:
+    if os.path.lexists(path) and not force:
         raise StoreError(
             f"output={str(path)!r} exists; choose another --output, or replace it with --force"
         )
-    if path.exists() and not (path / MANIFEST).is_file():
+    if os.path.lexists(path) and not os.path.isfile(path / MANIFEST):
         raise StoreError(
             f"output={str(path)!r} is not a result folder, --force replaces only those; "
             "choose another --output"
         )
+    parent = path.absolute().parent
+    missing = [p for p in (parent, *parent.parents) if not os.path.lexists(p)]
     try:
-        path.absolute().parent.mkdir(parents=True, exist_ok=True)
-        Path(mkdtemp(prefix=f".{path.name}.", dir=path.absolute().parent)).rmdir()
+        parent.mkdir(parents=True, exist_ok=True)
+        Path(mkdtemp(prefix=f".{path.name}.", dir=parent)).rmdir()
     except OSError as error:
         raise StoreError(
             f"output={str(path)!r} cannot be written ({error.strerror}); choose another --output"
         ) from None
+    finally:  # a check leaves no folders behind
+        for folder in missing:
+            with suppress(OSError):
+                folder.rmdir()
 
 
 @contextmanager
@@ -66,6 +73,7 @@ def new_folder(path: str | Path, *, force: bool = False) -> Iterator[Path]:
     """
     path = Path(path).absolute()
     check_target(path, force=force)
+    path.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     try:
         yield draft
@@ -177,9 +185,9 @@ def _csv(header: list[str], rows: Iterable[tuple[Any, ...]]) -> str:
 def _manifest(path: Path) -> dict[str, Any]:
     try:
         manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-    except OSError:
+    except OSError as error:
         raise StoreError(
-            f"{path}: not a result folder (no {MANIFEST}); give a folder that "
+            f"{path}: not a result folder ({MANIFEST}: {error.strerror}); give a folder that "
             "`flowscape recover` wrote"
         ) from None
     except ValueError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -144,7 +145,7 @@ class Study:
     def find(cls, name_or_path: str) -> Study:
         """Return the study in a TOML file, or the packaged study of that name."""
         path = Path(name_or_path)
-        if path.suffix == ".toml" or path.is_file():
+        if path.suffix == ".toml" or os.path.isfile(path):
             return cls.from_toml(path)
         return cls.packaged(name_or_path)
 
