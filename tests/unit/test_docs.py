@@ -1,6 +1,7 @@
 """The examples in README.md and docs/tour.md run, and print what they show."""
 
 import contextlib
+import importlib
 import io
 import re
 import shlex
@@ -9,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+import flowscape
 from flowscape.cli import main
+from flowscape.cli.main import _COMMANDS, _parser
+from flowscape.errors import OptionError
 from flowscape.sweep import Study
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -139,6 +143,79 @@ def test_files_and_tests_that_are_named_exist(name):
         assert (ROOT / path).is_file(), f"{name}: {path}"
         if test:
             assert f"def {test}(" in page(path), f"{name}: {path}::{test}"
+
+
+COMMAND = re.compile(r"`flowscape ([^`\n]+)`|^(?:\.venv/bin/)?flowscape (.+)$", re.MULTILINE)
+NO_COMMAND = re.compile(r"^\.\.\.|^[\w-]+ +\.\.\.$")  # printed by `flowscape info`
+
+
+def quoted_commands(text):
+    """Return the arguments of every command line in a page."""
+    found = (one or two for one, two in COMMAND.findall(text))
+    return [line.partition("  #")[0] for line in found if not NO_COMMAND.match(line)]
+
+
+@pytest.mark.parametrize("name", documents())
+def test_quoted_commands_are_understood(name):
+    for line in quoted_commands(page(name)):
+        command, *rest = shlex.split(line)
+        if rest:
+            _parser().parse_args([command, *rest])
+        else:  # `flowscape recover` means the command as such
+            assert command in _COMMANDS, f"{name}: {line}"
+
+
+def test_a_wrong_command_is_noticed():
+    text = "`flowscape info`\n```\nflowscape paper run a/b   # one\nflowscape ...\n```"
+    assert quoted_commands(text) == ["info", "paper run a/b "]
+    with pytest.raises(OptionError):
+        _parser().parse_args(["paper", "walk", "a/b"])
+
+
+def named(text):
+    """Return names of the package in a page: after ``fs.``, and dotted after ``flowscape.``."""
+    code = re.findall(r"```python\n(.*?)```|`([^`\n]+)`", text, re.DOTALL)
+    names = [re.findall(r"(?<![\w.])(?:fs|flowscape)((?:\.[A-Za-z]\w*)+)", a or b) for a, b in code]
+    return {name[1:] for found in names for name in found}
+
+
+def resolve(name):
+    """Return what a dotted name of the package means; modules come before what they export."""
+    value, path = flowscape, "flowscape"
+    for part in name.split("."):
+        path += f".{part}"
+        try:
+            value = importlib.import_module(path)
+        except ImportError:
+            value = getattr(value, part)
+    return value
+
+
+@pytest.mark.parametrize("name", documents())
+def test_names_of_the_package_exist(name):
+    for one in named(page(name)) - {"toml"}:
+        assert resolve(one) is not None
+
+
+def test_a_name_that_is_gone_is_noticed():
+    assert named("`fs.gone(1)` and\n```python\nflowscape.flow.Flow\n```") == {"gone", "flow.Flow"}
+    assert resolve("descent.batch_indices")
+    with pytest.raises(AttributeError):
+        resolve("gone")
+
+
+def test_every_page_is_reached_from_the_readme():
+    reached, left = set(), [ROOT / "README.md"]
+    while left:
+        path = left.pop()
+        if path in reached or path.suffix != ".md":
+            continue
+        reached.add(path)
+        for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", path.read_text(encoding="utf-8")):
+            if "://" not in target:
+                found = (path.parent / target).resolve()
+                left += found.glob("*.md") if found.is_dir() else [found]
+    assert {ROOT / name for name in documents()} <= reached
 
 
 def test_records_are_numbered_without_gaps():

@@ -42,6 +42,7 @@ def run(args: argparse.Namespace) -> Answer:
 
 
 def _text(done: list[Check]) -> str:
+    from flowscape.cli.words import plural
     from flowscape.report.text import align
 
     rows = [["statement", "kind", "as printed", "as corrected", "cases", "predicted", "measured"]]
@@ -70,7 +71,7 @@ def _text(done: list[Check]) -> str:
     misprints = sum(check.correction != "" and check.printed == "fails" for check in done)
     lines += [
         "",
-        f"{len(done)} statements in {seconds:.1f} s: {len(failed)} failed"
+        f"{plural(len(done), 'statement')} in {seconds:.1f} s: {len(failed)} failed"
         f"{' (' + ', '.join(failed) + ')' if failed else ''}; {misprints} wrong as printed and "
         "corrected",
     ]
