@@ -1,7 +1,8 @@
 """The components ("branches") of the set of perfect networks: integers and linear algebra."""
 
 from flowscape.branches.branch import Branch
-from flowscape.branches.family import Branches, Orbit, branches
+from flowscape.branches.enumeration import branches
+from flowscape.branches.family import Branches, Orbit
 from flowscape.branches.intersection import AffineSubspace
 from flowscape.branches.locate import Location
 from flowscape.branches.matching import Matching, matching

@@ -25,7 +25,7 @@ from flowscape.errors import ProblemError, check_count
 from flowscape.problem.network import TwoLayer
 from flowscape.problem.teacher import Teacher
 
-__all__ = ["MOST_SETS", "Branches", "Orbit", "branches"]
+__all__ = ["MOST_SETS", "Branches", "Orbit"]
 
 MOST_SETS: int = 10**9
 """Largest number of branches that is searched or listed."""
@@ -210,6 +210,12 @@ class Branches(Sequence[Branch]):
         Parameters, result and errors as in `flowscape.branches.locate.locate`; in addition a
         ProblemError if there is no branch.
         """
+        self._check_search()
+        family = Family(self.setting, self.target, self.shapes, self.ends)
+        return locate(family, theta, tol, margin=margin)
+
+    def _check_search(self) -> None:
+        """Refuse a search among no branches or too many."""
         if self.message:
             raise ProblemError(f"there is no branch to locate on: {self.message}")
         if self.count() > MOST_SETS:
@@ -217,8 +223,6 @@ class Branches(Sequence[Branch]):
                 f"width={self.net.width} gives {self.count()} branches and must give at most "
                 f"{MOST_SETS} to search them; use `matching` for one network"
             )
-        family = Family(self.setting, self.target, self.shapes, self.ends)
-        return locate(family, theta, tol, margin=margin)
 
     def _branch(self, orbit: int, rank: int) -> Branch:
         start = self.ends[orbit - 1] if orbit else 0
@@ -233,32 +237,3 @@ class Branches(Sequence[Branch]):
             orbit=orbit,
             index=start + rank,
         )
-
-
-def branches(net: TwoLayer, teacher: Teacher) -> Branches:
-    r"""Return the branches of :math:`Q^* = \{\theta : f(\theta, \cdot) = f^*\}`.
-
-    Parameters
-    ----------
-    net : TwoLayer
-        The student.
-    teacher : Teacher
-        The target. Any width; it is reduced first.
-
-    Returns
-    -------
-    Branches
-        Empty, with a `message`, if no network of the student's width is the target.
-
-    Raises
-    ------
-    ProblemError
-        If student and target have other inputs, outputs or activations, or the activation
-        obeys relations that the enumeration does not know.
-
-    Notes
-    -----
-    Local Recovery, section 3.4, extended by signs and by the constant group; proofs in
-    ``docs/theory.md``, checks in ``tests/unit/branches/test_components.py``.
-    """
-    return Branches(net, teacher)

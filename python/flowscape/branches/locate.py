@@ -71,12 +71,15 @@ class Family:
         The orbits; at least one.
     ends : tuple of int
         Cumulative numbers of sets of the orbits.
+    search : type of Search
+        How the distances are computed.
     """
 
     setting: Setting
     target: Reduced
     shapes: tuple[Shape, ...]
     ends: tuple[int, ...]
+    search: type[Search] = Search
 
 
 def locate(family: Family, theta: ArrayLike, tol: float, *, margin: float) -> Location:
@@ -146,7 +149,7 @@ class _Found:
 
     def search(self, family: Family, batch: Floats, rows: Ints, tol: float) -> None:
         """Fill in the distances and orbits of some points."""
-        search = Search(family.setting, family.target, family.shapes, batch[rows])
+        search = family.search(family.setting, family.target, family.shapes, batch[rows])
         distances = search.distances()
         self.distances[rows] = distances
         near = np.argmin(distances, axis=1)
@@ -199,6 +202,8 @@ def _decide(family: Family, batch: Floats, found: _Found, tol: float, margin: fl
 def _at_meetings(family: Family, batch: Floats, pairs: Ints, sets: Ints, margin: float) -> Ints:
     """Return the orbit of points near two sets of different orbits; -1 if nothing decides."""
     orbit = np.full(len(batch), -1, dtype=np.int64)
+    if not family.search.decides_meetings:
+        return orbit
     for pair in np.unique(sets, axis=0):
         rows = np.flatnonzero((sets == pair).all(axis=1))
         (first, second), members = pairs[rows[0]], []

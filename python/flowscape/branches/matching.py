@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from flowscape.branches.exponential_chart import ExponentialChart, is_exponential, without_bias
 from flowscape.branches.reduce import FREE, Reduced, reduce_network
 from flowscape.branches.relations import setting_of
 from flowscape.branches.setting import Setting
@@ -50,7 +51,7 @@ class Matching:
     notes : tuple of str
         What the reduction of the network did.
     target : Reduced
-        The target that the labels count.
+        The target that the labels count; without biases if the activation is exponential.
     """
 
     labels: NDArray[np.int64]
@@ -94,6 +95,11 @@ def matching(
     tol = check_positive("tol", tol)
     net = _fitting(theta, teacher.net) if net is None else net
     row = finite_array("theta", theta, (net.n_params,), remedy="give one network")
+    if is_exponential(net):
+        # a e^{kb} is one parameter: both networks are compared without their biases
+        chart = ExponentialChart(net)
+        image = chart.image(row[None])[0]
+        return matching(image, without_bias(teacher), chart.plain_net, tol=tol)
     setting = setting_of(net)
     target = reduced_teacher(setting, teacher)
     found = reduce_network(setting, row, tol)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flowscape.branches.branch import Branch
+from flowscape.branches.exponential import ExponentialBranches, PulledBackSubspace
 from flowscape.branches.family import Branches
 from flowscape.branches.intersection import AffineSubspace, meet_beside_constants
 from flowscape.errors import InternalError, ProblemError
@@ -31,12 +32,12 @@ class Flat:
     ----------
     members : tuple of int
         The indices of all branches whose closure contains it.
-    subspace : AffineSubspace
-        The set.
+    subspace : AffineSubspace or PulledBackSubspace
+        The set; the latter for exponential activations with a bias.
     """
 
     members: tuple[int, ...]
-    subspace: AffineSubspace
+    subspace: AffineSubspace | PulledBackSubspace
 
     @property
     def dim(self) -> int:
@@ -77,8 +78,16 @@ def intersection_poset(family: Branches) -> IntersectionPoset:
     Notes
     -----
     An intersection is known by the set of branches that contain it. That set is read off at a
-    random member and confirmed by the exact dimension of the intersection of them all.
+    random member and confirmed by the exact dimension of the intersection of them all. For
+    exponential activations with a bias it is the poset of the images, pulled back.
     """
+    if isinstance(family, ExponentialBranches):
+        plain = intersection_poset(family.image)
+        flats = tuple(
+            Flat(flat.members, PulledBackSubspace(flat.subspace, family.chart))
+            for flat in plain.flats
+        )
+        return IntersectionPoset(flats, plain.covers)
     everything = _listed(family)
     curved = next((b for b in everything if not b.is_affine), None)
     if curved is not None:
@@ -127,7 +136,10 @@ def connected_components(family: Branches) -> list[tuple[int, ...]]:
     share their constant group. A curved closure meets another one also where a single neuron of
     the constant group does its work alone; such members are tried. Meetings elsewhere are not
     sought, so components of a family with curved branches can be too many, never too few.
+    Exponential activations with a bias have the components of their images.
     """
+    if isinstance(family, ExponentialBranches):
+        return connected_components(family.image)
     everything = _listed(family)
     root = list(range(len(everything)))
 

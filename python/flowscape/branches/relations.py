@@ -77,6 +77,14 @@ def _check_shifts(net: TwoLayer, kind: SymmetryClass) -> None:
     activation = net.activation
     if traits(activation).is_exponential:
         raise _refusal(net, kind, "a exp(w x + b) depends on a e^b only, with a bias")
+    if traits(activation).is_periodic:
+        raise _refusal(
+            net,
+            kind,
+            "a sin(z + b) = (a cos b) sin z + (a sin b) cos z, so the neurons of one w add up as "
+            "phasors a e^{ib}, whose shifts span a space of finite dimension and whose components "
+            "repeat without end",
+        )
     if traits(activation).has_finite_shift_span:
         raise _refusal(
             net, kind, "its shifts sigma(z + b) span a space of finite dimension, with a bias"

@@ -67,7 +67,14 @@ class Search:
         The orbits.
     batch : (B, P) ndarray
         Finite.
+
+    Attributes
+    ----------
+    decides_meetings : bool
+        Whether the conserved quantities of `meeting` hold for the family.
     """
+
+    decides_meetings: bool = True
 
     def __init__(
         self, setting: Setting, target: Reduced, shapes: Sequence[Shape], batch: Floats

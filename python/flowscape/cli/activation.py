@@ -80,12 +80,7 @@ def _yes(value: bool) -> str:
 
 def _enumeration(activation: Any, bias: bool) -> str:
     """Return why branches are not enumerated; empty if they are."""
-    from flowscape.branches.relations import setting_of
-    from flowscape.errors import ProblemError
+    from flowscape.branches.enumeration import why_unknown
     from flowscape.problem import TwoLayer
 
-    try:
-        setting_of(TwoLayer(1, 1, activation, bias))
-    except ProblemError as error:
-        return str(error)
-    return ""
+    return why_unknown(TwoLayer(1, 1, activation, bias))

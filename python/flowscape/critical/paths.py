@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from flowscape.branches import Branches
 from flowscape.branches.reduce import CONSTANT, SILENT, reduce_network
-from flowscape.errors import ProblemError, check_count, check_positive, finite_array
+from flowscape.errors import ProblemError, check_count, finite_array
 from flowscape.objective import Problem
 
-__all__ = ["ZeroLossPath", "connect", "straight_barrier"]
+__all__ = ["ZeroLossPath", "connect_groups", "straight_barrier"]
 
 Floats = NDArray[np.float64]
 
@@ -55,34 +55,10 @@ class ZeroLossPath:
         return np.stack(columns, axis=1)
 
 
-def connect(
-    family: Branches, theta_a: ArrayLike, theta_b: ArrayLike, *, tol: float = 1e-6
+def connect_groups(
+    family: Branches, theta_a: ArrayLike, theta_b: ArrayLike, *, tol: float
 ) -> ZeroLossPath:
-    """Return a path of zero loss between two perfect networks of a student wider than the target.
-
-    Parameters
-    ----------
-    family : Branches
-        Of the student and the target.
-    theta_a, theta_b : (P,) array_like
-        Points of Q*, up to `tol`.
-    tol : float
-        Distance > 0 up to which incoming vectors, and sums of outgoing weights, count as equal.
-
-    Raises
-    ------
-    ProblemError
-        If a point is not perfect, or no neuron can be spared: then Q* is not connected
-        (m = m0: m0! points) or the path would have to be curved.
-
-    Notes
-    -----
-    Within a group outgoing weights move to one neuron; the others have a = 0 and their incoming
-    vectors are free. A target neuron changes places by moving a spare neuron's incoming vector
-    on its own and handing over the outgoing weight. Every step is a straight line on which f
-    does not change. Connectedness for m > m0: Simsek et al. 2021.
-    """
-    tol = check_positive("tol", tol)
+    """Implement `connect` where groups share their incoming vectors; see there."""
     n = family.setting.n_params
     ends = [
         _End(family, finite_array(name, theta, (n,)), name, tol)

@@ -15,6 +15,7 @@ TANH = "tanh"
 SHIFTED = {"name": "tanh", "h": 0.3}
 LIFTED = [{"name": "tanh", "h": 0.3}, {"name": "const", "c": -float(np.tanh(0.3))}]
 MIXED = ["tanh", "softplus"]
+STEEP = {"name": "exp", "c": -1.5, "s": -0.7, "h": 0.2}
 BUMPY = [{"name": "gauss", "h": 0.2}, {"name": "const", "c": -0.4}]
 WAVY = [{"name": "tanh", "s": 3.0}, {"name": "tanh", "c": -1.5}]
 
@@ -25,6 +26,7 @@ FORMULAS: dict[str, tuple[object, Callable[[np.ndarray], np.ndarray]]] = {
     "mixed": (MIXED, lambda z: np.tanh(z) + np.logaddexp(0.0, z)),
     "wavy": (WAVY, lambda z: np.tanh(3.0 * z) - 1.5 * np.tanh(z)),
     "exp": ("exp", np.exp),
+    "steep": (STEEP, lambda z: -1.5 * np.exp(-0.7 * z + 0.2)),
     "gauss": ("gauss", lambda z: np.exp(-(z**2))),
     "bumpy": (BUMPY, lambda z: np.exp(-((z + 0.2) ** 2)) - 0.4),
 }
@@ -147,6 +149,13 @@ CASES = [
     Case("gauss", 3, 1, flat=1),
     Case("bumpy", 3, 1),
     Case("bumpy", 3, 1, outputs=2),
+    Case("exp", 3, 1),
+    Case("exp", 3, 2, d=2),
+    Case("exp", 2, 0),
+    Case("exp", 3, 1, outputs=2),
+    Case("exp", 3, 1, flat=1),
+    Case("exp", 3, 1, output_bias=True, flat=1),
+    Case("steep", 3, 1, d=2, outputs=2, output_bias=True),
 ]
 
 

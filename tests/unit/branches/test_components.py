@@ -129,6 +129,8 @@ def perfect_networks(case, rng, starts, steps=120):
         ({"formula": "shifted", "m": 2, "m0": 1, "bias": False, "output_bias": True}, 2),
         ({"formula": "lifted", "m": 2, "m0": 1, "bias": False}, 2),
         ({"formula": "wavy", "m": 2, "m0": 0}, 2),
+        ({"formula": "steep", "m": 2, "m0": 1}, 2),
+        ({"formula": "exp", "m": 2, "m0": 1, "output_bias": True}, 2),
     ],
 )
 def test_every_perfect_network_found_is_listed(make_case, rng, arguments, least_orbits):

@@ -1,0 +1,97 @@
+"""The nearest point of a set given by smooth equations, found by a local search.
+
+Used where a set is neither affine nor a sum of groups that share no parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+System = Callable[[Floats], tuple[Floats, Floats]]
+"""Returns values (E,) and derivative (E, P) of the equations at a point (P,)."""
+
+_STEPS = 200
+_RESTORE = 60
+_ROUNDING = 1e-14
+_STILL = 1e-12
+_SHORTEST = 1e-4
+
+
+def nearest_zero(system: System, point: Floats) -> Floats | None:
+    """Return a zero of the equations near a point: the nearest one if the point is near the set.
+
+    Parameters
+    ----------
+    system : callable
+        The equations; redundant ones are allowed.
+    point : (P,) ndarray
+
+    Returns
+    -------
+    (P,) ndarray or None
+        A zero up to round-off, and a local minimum of the distance to `point` up to 1e-12 of it;
+        None where the search ends without a zero.
+
+    Notes
+    -----
+    Riemannian descent of |theta - point|^2 / 2 with unit steps: the gradient on the set is the
+    tangential part of theta - point, and Newton steps of least norm lead back to the set. The
+    contraction per step is the distance times the curvature of the set.
+    """
+    at = _restore(system, point)
+    if at is None:
+        return None
+    apart = float(np.linalg.norm(at - point))
+    for _ in range(_STEPS):
+        pull = _tangential(system, at, point - at)
+        if np.linalg.norm(pull) <= _STILL * max(apart, _ROUNDING):
+            break
+        length = 1.0
+        while length >= _SHORTEST:
+            trial = _restore(system, at + length * pull)
+            if trial is not None and np.linalg.norm(trial - point) < apart:
+                break
+            length *= 0.5
+        else:
+            break
+        at, apart = trial, float(np.linalg.norm(trial - point))
+    return at
+
+
+def _tangential(system: System, at: Floats, vector: Floats) -> Floats:
+    _, jacobian = system(at)
+    if len(jacobian) == 0:
+        return vector
+    return np.asarray(vector - np.linalg.pinv(jacobian, rcond=1e-10) @ (jacobian @ vector))
+
+
+def _restore(system: System, start: Floats) -> Floats | None:
+    """Return a zero by damped Newton steps of least norm, or None."""
+    at = start.copy()
+    values, jacobian = system(at)
+    if len(values) == 0:
+        return at
+    size = float(np.linalg.norm(values))
+    for _ in range(_RESTORE):
+        scale = _ROUNDING * (1.0 + np.abs(jacobian).max() * (1.0 + np.abs(at).max()))
+        if not np.isfinite(size):
+            return None
+        if size <= scale:
+            return at
+        step = np.linalg.pinv(jacobian, rcond=1e-10) @ values
+        length = 1.0
+        while length >= _SHORTEST:
+            trial = at - length * step
+            new_values, new_jacobian = system(trial)
+            new = float(np.linalg.norm(new_values))
+            if new < (1.0 - 0.1 * length) * size:
+                break
+            length *= 0.5
+        else:
+            return at if size <= 100.0 * scale else None
+        at, values, jacobian, size = trial, new_values, new_jacobian, new
+    return None
