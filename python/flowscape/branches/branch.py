@@ -21,7 +21,7 @@ from flowscape.branches.shapes import Shape, Variant
 from flowscape.errors import ProblemError, check_positive, float_array
 
 if TYPE_CHECKING:
-    from flowscape.separation.verdict import Separation
+    from flowscape.separation.result import Separation
 
 Floats = NDArray[np.float64]
 
@@ -172,7 +172,8 @@ class Branch:
         rows, batched = _rows(theta, self.setting.n_params)
         result = np.full_like(rows, np.nan)
         finite = np.isfinite(rows).all(axis=1)
-        result[finite] = self._project(rows[finite])
+        if finite.any():
+            result[finite] = self._project(rows[finite])
         return result if batched else result[0]
 
     def distance(self, theta: ArrayLike) -> Floats:
@@ -183,8 +184,9 @@ class Branch:
         rows, batched = _rows(theta, self.setting.n_params)
         finite = np.isfinite(rows).all(axis=1)
         result = np.full(len(rows), np.inf)
-        with np.errstate(over="ignore"):
-            result[finite] = np.sqrt(squared_norm(self._project(rows[finite]) - rows[finite]))
+        if finite.any():
+            with np.errstate(over="ignore"):
+                result[finite] = np.sqrt(squared_norm(self._project(rows[finite]) - rows[finite]))
         return result if batched else result[0]
 
     def contains(self, theta: ArrayLike, tol: float) -> NDArray[np.bool_]:

@@ -7,13 +7,13 @@ from flowscape.separation.assumptions import (
 )
 from flowscape.separation.imperfect import ImperfectZero, RankDrop, imperfect_zero, rank_drops
 from flowscape.separation.probability import SeparationProbability, separation_probability
+from flowscape.separation.result import Reason, Separation, SeparationVerdict
 from flowscape.separation.samples import (
     JacobianRank,
     SeparatingInputs,
     jacobian_rank,
     separating_inputs,
 )
-from flowscape.separation.verdict import Reason, Separation, SeparationVerdict
 
 __all__ = [
     "ImperfectZero",

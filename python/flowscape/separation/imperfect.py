@@ -13,7 +13,8 @@ from flowscape.errors import ProblemError, check_count, check_positive, finite_a
 from flowscape.problem.inputs import as_inputs
 from flowscape.separation.features import at_point, extended, features
 from flowscape.separation.rank import full_rank
-from flowscape.separation.verdict import Reason, SeparationVerdict, separation
+from flowscape.separation.result import Reason, SeparationVerdict
+from flowscape.separation.verdict import separation
 
 __all__ = ["ImperfectZero", "RankDrop", "imperfect_zero", "rank_drops"]
 

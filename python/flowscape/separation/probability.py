@@ -10,7 +10,8 @@ import numpy as np
 
 from flowscape.branches.parts import BranchParts
 from flowscape.errors import check_count
-from flowscape.separation.verdict import SeparationVerdict, separation
+from flowscape.separation.result import SeparationVerdict
+from flowscape.separation.verdict import separation
 from flowscape.threads import thread_count
 
 __all__ = ["SeparationProbability", "separation_probability"]
