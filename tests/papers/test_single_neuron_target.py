@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from crowding import crowding
 
 from flowscape.branches import branches
 from flowscape.papers import paper, run
@@ -12,6 +13,7 @@ from flowscape.papers.single_neuron_target.setting import (
     gaussian_inputs,
     single_neuron,
 )
+from flowscape.report import style
 
 NAME = "single-neuron-target"
 STUDENT = example_1(np.zeros(1)).net
@@ -49,6 +51,21 @@ def test_exhibits_write_picture_numbers_and_comparison(name, tmp_path):
     files = write(result, tmp_path / name).files
     assert {"comparison.md", "data.npz", f"{name}.png", "manifest.json"} <= set(files)
     assert (tmp_path / name / f"{name}.png").stat().st_size > 20_000
+    with style.context():
+        assert crowding(result.draw()) == []
+
+
+def test_a_crowded_figure_is_noticed():
+    fig = style.new_figure(4, 3)
+    ax = fig.add_subplot()
+    ax.plot([0, 1], [0, 1], label="line")
+    ax.legend(loc="center")
+    ax.text(0.2, 0.8, "one")
+    assert crowding(fig) == []
+    ax.plot(np.linspace(0, 1, 50), np.linspace(0, 1, 50), label="curve")
+    ax.text(0.2, 0.8, "two")
+    fig.text(1.2, 0.5, "far")
+    assert crowding(fig) == ["'one' on 'two'", "'far' outside", "legend 'line' on 'curve'"]
 
 
 def test_curves_of_one_ratio_coincide():

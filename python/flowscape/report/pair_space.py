@@ -103,8 +103,9 @@ def stage(
     ax.set(xlim=limits[0], ylim=limits[1], zlim=limits[2])
     ax.set_xlabel("$w_2$", labelpad=-6)
     ax.set_ylabel(view.label, labelpad=-6)
-    ax.set_zlabel("$a_2$", labelpad=-6)
+    ax.set_zlabel("$a_2$", labelpad=0)
     ax.tick_params(pad=-2)
+    ax.tick_params(axis="z", pad=2)  # its labels stand beside the ticks, not below
     ax.locator_params(nbins=5)
     for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
         axis.pane.set_facecolor("white")

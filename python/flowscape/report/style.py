@@ -120,11 +120,12 @@ def handles(result: RecoverResult, chosen: Sequence[int]) -> list[Any]:
 
 
 def power(value: float) -> str:
-    """Return a number for a title: small powers of ten as such, others with few digits."""
-    text = f"{value:.3g}"
-    if not text.startswith("1e"):
-        return text
-    return f"$10^{{{int(text.removeprefix('1e'))}}}$"
+    """Return a number for a title, with few digits: 0.5, but 10 to the -8 and 2 times that."""
+    digits, _, exponent = f"{value:.3g}".partition("e")
+    if not exponent:
+        return digits
+    factor = "" if digits == "1" else rf"{digits} \cdot "
+    return f"${factor}10^{{{int(exponent)}}}$"
 
 
 def head(fig: Figure, title: str, subtitle: str = "") -> None:

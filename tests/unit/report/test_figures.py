@@ -6,7 +6,16 @@ import sys
 import numpy as np
 import pytest
 
-from flowscape.report import draw, figures, fractions, geometry, pair_space, waterfall, write_report
+from flowscape.report import (
+    draw,
+    figures,
+    fractions,
+    geometry,
+    pair_space,
+    style,
+    waterfall,
+    write_report,
+)
 from flowscape.sweep import Study, load
 from flowscape.sweep.store import new_folder, write_result
 
@@ -67,6 +76,20 @@ def test_the_half_plane_is_cut_exactly(corners, area):
         a[0] * b[1] - b[0] * a[1] for a, b in zip(kept, kept[1:] + kept[:1], strict=True)
     )
     assert shoelace / 2 == pytest.approx(area)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.5, "0.5"),
+        (1.0, "1"),
+        (1e-8, "$10^{-8}$"),
+        (2e-10, r"$2 \cdot 10^{-10}$"),
+        (1e5, "$10^{5}$"),
+    ],
+)
+def test_numbers_in_titles(value, text):
+    assert style.power(value) == text
 
 
 def test_bars_are_the_fractions(result):

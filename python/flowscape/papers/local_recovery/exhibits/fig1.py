@@ -41,10 +41,10 @@ _NODES: dict[str, tuple[float, float, tuple[str, ...]]] = {
     ),
     "Lemma 4.3": (3, 3, ("lemma-4-3-a", "lemma-4-3-b")),
     "Thm 5.2": (3, 1, ("theorem-5-2",)),
-    "Lemma 5.1": (3, 0, ("lemma-5-1-a", "lemma-5-1-b")),
-    "Lemma 5.2": (4, 0, ("lemma-5-2",)),
+    "Lemma 5.1": (2.2, 0, ("lemma-5-1-a", "lemma-5-1-b")),
+    "Lemma 5.2": (3.45, 0, ("lemma-5-2",)),
     "Prop. 5.1": (4, 1, ("proposition-5-1",)),
-    "Prop. 4.1": (4, 3, ("proposition-4-1",)),
+    "Prop. 4.1": (4.15, 3, ("proposition-4-1",)),
     "Thm 2.1": (4, 6, ("theorem-2-1",)),
     "Thm 5.3": (4, 4.6, ("theorem-5-3-a", "theorem-5-3-b", "theorem-5-3-c")),
     "Cor. 5.1": (5, 4, ("corollary-5-1-a", "corollary-5-1-b")),
@@ -109,16 +109,14 @@ def draw(arrays: Mapping[str, NDArray]) -> Figure:
     fig = style.new_figure(10.0, 5.6)
     ax = fig.add_subplot()
     place, colours = arrays["place"], ("#8FD3C1", "#F3C98B", "#DDDDDD", "#D55E00")
-    for start, end in arrays["arrows"]:
-        ax.annotate(
-            "",
-            place[end] - [0.3, 0.0],
-            place[start] + [0.3, 0.0],
-            arrowprops={"arrowstyle": "-|>", "color": "#AAAAAA", "lw": 0.9},
-        )
+    texts = []
     for (x, y), name, code in zip(place, arrays["names"], arrays["outcome"], strict=True):
         box = {"boxstyle": "round", "fc": colours[int(code)], "ec": "none"}
-        ax.text(x, y, str(name), ha="center", va="center", bbox=box)
+        texts.append(ax.text(x, y, str(name), ha="center", va="center", bbox=box, zorder=3))
+    for start, end in arrays["arrows"]:
+        look = {"arrowstyle": "-|>", "color": "#AAAAAA", "lw": 0.9, "shrinkA": 2, "shrinkB": 2}
+        boxes = {"patchA": texts[start].get_bbox_patch(), "patchB": texts[end].get_bbox_patch()}
+        ax.annotate("", place[end], place[start], arrowprops=look | boxes, zorder=1)
     for code, label in enumerate(_OUTCOMES[: int(arrays["outcome"].max()) + 1]):
         ax.scatter([], [], s=70, marker="s", color=colours[code], label=label)
     ax.legend(loc="upper left", ncols=4, bbox_to_anchor=(0.0, 1.04))

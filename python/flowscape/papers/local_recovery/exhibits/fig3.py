@@ -93,7 +93,8 @@ def draw(arrays: Mapping[str, NDArray]) -> Figure:
     for t, gap in zip(arrays["Q2_t"], arrays["Q2_gap"], strict=True):
         part = (gap > 1e-9) & (gap < 0.3)
         ax.plot(t[part] / t[part][-1], gap[part], color=COLOURS[2], lw=1.0)
-    ax.set(xlabel="t / time to $10^{-9}$", title="(c) to $Q_2$, n = 4: exponential")
+    ax.set(xlabel="t / time to $10^{-9}$", ylabel=r"$|\theta-\theta^*|$")
+    ax.set(title="(c) to $Q_2$, n = 4: exponential")
     style.head(
         fig, "Slow and biased to $Q_1$, linear to $Q_2$", "two exp neurons, one target, d = 2"
     )

@@ -127,10 +127,14 @@ def draw_4(arrays: Mapping[str, NDArray]) -> Figure:
             ax.add_collection3d(Poly3DCollection([corners], color=_PLANES[k], alpha=0.15))
         ax.view_init(20, -50)
         ax.set(xlim=(-2.5, 2.5), ylim=(-2.5, 2.5), zlim=(-2.5, 2.5))
-        ax.set_box_aspect(None, zoom=0.85)
+        ax.set_box_aspect(None, zoom=0.92)
     for name, r, size in (("Q2_013", 2, 8), ("Q1_03", 1, 40)):
         inside = (np.abs(arrays[name]) <= 2.5).all(axis=1)
-        left.scatter(*arrays[name][inside].T, s=size, color=COLOURS[r], depthshade=False)
+        left.scatter(
+            *arrays[name][inside].T, s=size, color=COLOURS[r], label=f"$Q^{r}$", depthshade=False
+        )
+    left.scatter([], [], [], s=8, color=_PLANES[0], label="$Q^3$")
+    left.legend(loc="upper left")
     style.head(
         fig, "Branches in w-space", "random members, three neurons, one target neuron, d = 1"
     )

@@ -66,6 +66,7 @@ def draw(arrays: Mapping[str, NDArray]) -> Figure:
     curve = arrays["x"]
     ax.plot(curve, curve**2, 0 * curve, color=COLOURS[1], lw=2.5)
     ax.set(xlabel="x", ylabel="y", zlabel=r"$\sqrt{f}$")
+    ax.locator_params(nbins=4)
     ax.view_init(40, -75)
     ax = fig.add_subplot(1, 2, 2, aspect="equal")
     ax.contourf(x, y, np.sqrt(f), levels=12, cmap="Greys", alpha=0.5)
@@ -76,7 +77,7 @@ def draw(arrays: Mapping[str, NDArray]) -> Figure:
     ax.set(xlabel="x", ylabel="y", xlim=(-1.5, 1.5), ylim=(-0.6, 2.4))
     ax.legend(loc="lower right")
     style.head(
-        fig, "$f = (x^2-y)^2$ is Morse-Bott", "zeros and normals, along which f'' = 2(4x²+1)"
+        fig, "$f = (x^2-y)^2$ is Morse-Bott", "zeros and normals, along which $f'' = 2(4x^2+1)$"
     )
     return fig
 

@@ -60,6 +60,7 @@ def draw(arrays: Mapping[str, NDArray]) -> Figure:
         ax.plot(x, y, z, color=COLOURS[3], lw=1.0)
         flat.plot(x, y, color=COLOURS[3], lw=1.0)
         flat.plot(x[:1], y[:1], "o", ms=3, color=COLOURS[3])
+    ax.locator_params(nbins=5)
     ax.plot([0, 0], [0, 0], [-0.2, 0.3], color=COLOURS[1], lw=2.0)
     s = np.linspace(-0.5, 0.5, 101)
     flat.plot(s, s**2, color=style.MUTED, ls=":", label="$y = x^2$")

@@ -90,7 +90,12 @@ def draw(arrays: Mapping[str, NDArray]) -> Figure:
             )
         top.plot(1.0, 0.0, "+", ms=11, mew=1.5, color=style.INK)
         top.annotate(
-            "origin of $Q^2$", (1.0, 0.0), (6, -12), textcoords="offset points", fontsize=8
+            "origin of $Q^2$",
+            (1.0, 0.0),
+            (6, -14),
+            textcoords="offset points",
+            fontsize=8,
+            bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.85},
         )
         top.set(title=f"n = {n}", xlabel="$w_1$", ylabel="$w_2$" if i == 0 else "")
         low.set(
@@ -101,7 +106,8 @@ def draw(arrays: Mapping[str, NDArray]) -> Figure:
             ylim=(0.35 * FLOOR, 3),
         )
         low.grid(axis="y")
-    axes[1, 2].legend(loc="upper right", ncols=2, handlelength=1.2, columnspacing=1.0)
+    seeds = axes[1, 2].get_legend_handles_labels()
+    fig.legend(*seeds, loc="outside lower center", ncols=len(seeds[0]))
     style.head(
         fig,
         "Near the origin of Q2 the separation size does not help",

@@ -134,7 +134,7 @@ def draw(arrays: Mapping[str, NDArray]) -> Figure:
     style.head(
         fig,
         "One imbalance ratio, one trajectory",
-        "flows of five scales and seeds with C_1/C_2 = 0.5, n = 6 evenly spaced samples",
+        "flows of five scales and seeds with $C_1/C_2 = 0.5$, n = 6 evenly spaced samples",
     )
     return fig
 

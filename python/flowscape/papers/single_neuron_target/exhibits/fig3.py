@@ -189,6 +189,8 @@ def draw(arrays: Mapping[str, NDArray]) -> Figure:
         ax.plot(
             [], [], "o", ms=3.5, color=BRANCH_COLOURS[name], label=f"limit on ${name[0]}^{name[1]}$"
         )
+    if not np.isin(colours, list(BRANCH_COLOURS.values())).all():
+        ax.plot([], [], "o", ms=3.5, color="#BDBDBD", label="open")
     ax.set(
         yscale="log",
         ylim=(0.25, 4.0),
@@ -199,10 +201,10 @@ def draw(arrays: Mapping[str, NDArray]) -> Figure:
         yticklabels=["0.25", "0.5", "1", "2", "4"],
     )
     ax.minorticks_off()
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=3)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=4, columnspacing=1.2)
     style.head(
         fig,
-        "The demarcation 1.35 belongs to 10^6 steps, not to the limits",
+        "The demarcation 1.35 belongs to a million steps, not to the limits",
         "n = 6 evenly spaced samples, initialization scale $10^{-8}$; dashed: the paper's lines, "
         "drawn: those of the limits",
     )

@@ -169,6 +169,9 @@ def draw(arrays: Mapping[str, NDArray]) -> Figure:
     names = arrays["branch_names"].tolist()
     colours = point_colours(arrays["kind"][i, seed], arrays["branch"][i, seed], names)
     pair_in_space(space, arrays["theta"][i, seed], colours)
+    space.locator_params(nbins=3)
+    space.tick_params(labelsize=7)
+    space.zaxis.labelpad = -6
     space.set_title(f"(f) n = {n}, samples {seed}")
     style.head(
         fig,

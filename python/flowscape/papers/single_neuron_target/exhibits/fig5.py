@@ -124,7 +124,7 @@ def draw(arrays: Mapping[str, NDArray]) -> Figure:
             arrays["loss"][k],
             color=colours[k],
             lw=1.3,
-            label=f"scale {scale:.0e}",
+            label=f"scale {style.power(float(f'{scale:.0e}'))}",
         )
         for n, ls in ((0, "-"), (1, "-")):
             w, a = arrays["neurons"][k, :, 3 * n + 1], arrays["neurons"][k, :, 3 * n]
@@ -140,14 +140,6 @@ def draw(arrays: Mapping[str, NDArray]) -> Figure:
     for n in (0, 1):
         w, a = arrays["neurons_limit"][:, 3 * n + 1], arrays["neurons_limit"][:, 3 * n]
         right.plot(w, a, color=style.INK, lw=0.9, ls=(0, (4, 3)))
-    end = arrays["neurons"][-1, -1, :3]
-    right.annotate(
-        "neurons 1 and 2",
-        (end[1], end[0]),
-        (8, -3),
-        textcoords="offset points",
-        fontsize=8,
-    )
     left.set(
         xscale="log",
         yscale="log",
@@ -155,13 +147,13 @@ def draw(arrays: Mapping[str, NDArray]) -> Figure:
         ylabel="loss",
         title="(a) loss",
     )
-    right.set(xlabel="$w_k$", ylabel="$a_k$", title="(b) trajectories of two neurons")
+    right.set(xlabel="$w_k$", ylabel="$a_k$", title="(b) neurons 1 and 2, nearly alike")
     left.legend()
     style.head(
         fig,
         "A thousand neurons, one trajectory",
         "gradient descent, step 0.01, $\\sigma(z)=z/(1+z^2)$, n = 6 evenly spaced samples; "
-        "four scales and seeds with one C/|C|",
+        "four scales and seeds with one $C/|C|$",
     )
     return fig
 

@@ -127,7 +127,12 @@ def draw(arrays: Mapping[str, NDArray]) -> Figure:
         left, right = axes[k]
         for j, scale in enumerate(arrays["scales"]):
             look = {"color": colours[j], "lw": widths[j]}
-            left.plot(step, arrays["loss"][k, j], label=f"scale {scale:.0e}", **look)
+            left.plot(
+                step,
+                arrays["loss"][k, j],
+                label=f"scale {style.power(float(f'{scale:.0e}'))}",
+                **look,
+            )
             for part, ls in (("outgoing", "-"), ("first_coordinates", (0, (3, 1)))):
                 for neuron in (0, 1):
                     right.plot(step, arrays[part][k, j, :, neuron], ls=ls, **look)
@@ -138,7 +143,7 @@ def draw(arrays: Mapping[str, NDArray]) -> Figure:
     axes[0, 0].legend()
     style.head(
         fig,
-        "Five hundred inputs: C_1/C_2 decides the trajectory",
+        "Five hundred inputs: $C_1/C_2$ decides the trajectory",
         "gradient descent, step 0.001, 500 samples; three scales and seeds lie on one another",
     )
     return fig

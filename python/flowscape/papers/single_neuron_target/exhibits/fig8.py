@@ -87,8 +87,7 @@ def draw(arrays: Mapping[str, NDArray]) -> Figure:
         )
     for p, name in enumerate(("a", "w^1", "w^2", "w^3", "b")):
         axes[1].plot([], [], "-o", ms=3, color=colours[p], label=f"${name}$")
-    axes[1].legend(loc="lower right")
-    high = axes[0].get_ylim()[1]
+    axes[1].legend(loc="upper left", bbox_to_anchor=(1.01, 1))
     for name in ("Q1", "Q2"):
         part = ratio[branch == name]
         if part.size:
@@ -96,18 +95,18 @@ def draw(arrays: Mapping[str, NDArray]) -> Figure:
                 ax.axvspan(part.min(), part.max(), color=BRANCH_COLOURS[name], alpha=0.10, lw=0)
             axes[0].text(
                 part.mean(),
-                high,
+                0.3,
                 f"${name[0]}^{name[1]}$",
                 ha="center",
-                va="top",
+                transform=axes[0].get_xaxis_transform(),
                 color=BRANCH_COLOURS[name],
                 fontsize=11,
             )
     style.head(
         fig,
         "Three inputs, ten samples: every flow recovers the target",
-        "limits of infinitely small initialization; samples uniform on [-2, 2]^3, "
-        "target tanh(x_1 + x_2 + x_3 + 1)",
+        "limits of infinitely small initialization; samples uniform on $[-2, 2]^3$, "
+        r"target $\tanh(x_1 + x_2 + x_3 + 1)$",
     )
     return fig
 
