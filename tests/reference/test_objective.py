@@ -109,6 +109,32 @@ def test_every_input_dimension_of_wide_networks(inputs, bias, outputs):
     run(3, 19, 1, weights=True, l2=1.0, output_bias=inputs % 2 == 0, **shape)
 
 
+@pytest.mark.parametrize("samples", range(1, 10))
+@pytest.mark.parametrize("name", ["rational", "relu", "leaky_relu"])
+def test_light_activations_on_few_samples(name, samples):
+    """Up to 8 samples and 2 inputs, one output: lane = neuron recomputes instead of storing."""
+    for inputs in (1, 2, 3):
+        shape = {"width": 15 + samples, "inputs": inputs, "bias": samples % 2 == inputs % 2}
+        shape |= {"activation": name, "output_bias": inputs == samples % 3}
+        prob = run(samples, samples, 1, weights=inputs == 2, l2=0.5 * (samples % 2), **shape)
+        forced = on_kernel(prob, "neuron_lanes")
+        theta = random_theta(np.random.default_rng(samples), prob.net, 3)
+        loss, gradient, _ = forced.evaluate(theta, order=2)
+        assert np.array_equal(loss, forced.loss(theta))
+        assert np.array_equal(gradient, forced.gradient(theta))
+
+
+def test_light_activations_of_far_arguments():
+    """z / (1 + z^2) where 1 + z^2 overflows, beside arguments where it does not."""
+    net = TwoLayer(17, 1, activation="rational", bias=True)
+    prob = random_problem(np.random.default_rng(0), net, 6)
+    theta = random_theta(np.random.default_rng(1), net, 2)
+    theta[1].reshape(17, 3)[3, 1:] = 2.0**600, 2.0**601
+    wide, narrow = (on_kernel(prob, kernel) for kernel in ("neuron_lanes", "network_lanes"))
+    assert np.isfinite(wide.gradient(theta)).all()
+    np.testing.assert_allclose(wide.gradient(theta), narrow.gradient(theta), rtol=1e-13)
+
+
 PANELS = [8, 9, 15, 16, 24, 25, 31, 32, 40, 41, 48, 56, 57, 64, 65, 72, 73]
 
 

@@ -178,6 +178,7 @@ NeuronKernel::NeuronKernel(const ProblemData& problem)
   coefficients_.resize(block_ * std::max(D, triangle(D)));
   head_.resize((2 + shape.outputs) * kLanes);
   moments_.resize(layout_.per_neuron * stride_);
+  if (LightNeurons::serves(problem)) light_.emplace(problem);
 }
 
 void NeuronKernel::prepare(int order) {
@@ -203,6 +204,8 @@ void NeuronKernel::for_chunks(std::int64_t count, Body&& body) const noexcept {
 
 void NeuronKernel::evaluate(int order, const double* theta, double* loss, double* gradient,
                             HessianRows hessian, int n_threads) noexcept {
+  const bool light = light_ && light_->evaluate(order, theta, loss, gradient);
+  if (light && order < 2) return;
   split_components(theta, problem_.shape.per_neuron(), problem_.shape.width, stride_,
                    columns_.data());
   head_.fill(0.0);
@@ -222,7 +225,7 @@ void NeuronKernel::evaluate(int order, const double* theta, double* loss, double
       packed_samples = 0;
     }
   }
-  finish(order, theta, loss, gradient);
+  if (!light) finish(order, theta, loss, gradient);
   if (order == 2) write_hessian(hessian);
 }
 

@@ -76,6 +76,8 @@ class Activation {
   /// Whether a term is not differentiable everywhere.
   bool has_kink() const noexcept;
   const std::vector<Term>& terms() const noexcept { return terms_; }
+  /// Whether it is one term with c = s = 1 and h = 0.
+  bool is_plain() const noexcept { return plain_; }
 
   /// The terms one by one, polynomials monomial by monomial; empty if the activation is a single
   /// plain function. What a rounding-error bound needs of a sum whose terms may cancel.

@@ -188,14 +188,17 @@ template <class V>
 struct Rational {
   static constexpr double kFar = 0x1p510;  // 1 + z² overflows beyond 2^512
 
+  static FLOWSCAPE_INLINE V denominator(V z) { return fma(z, z, broadcast<V>(1.0)); }
+  /// sigma'(z) from q = 1/(1 + z²).
+  static FLOWSCAPE_INLINE V slope(V z, V q) { return (fnma(z, z, broadcast<V>(1.0)) * q) * q; }
+
   template <int order>
   static FLOWSCAPE_INLINE void apply(V z, V& f, V& f1, V& f2) {
-    const V one = broadcast<V>(1.0);
-    const V sum = fma(z, z, one);
+    const V sum = denominator(z);
     const V q = reciprocal(sum);
     f = kFusedFma ? z * q : z / sum;
-    if constexpr (order >= 1) f1 = (fnma(z, z, one) * q) * q;
-    if constexpr (order >= 2) f2 = (f * fnma(broadcast<V>(4.0), q, one)) * (q + q);
+    if constexpr (order >= 1) f1 = slope(z, q);
+    if constexpr (order >= 2) f2 = (f * fnma(broadcast<V>(4.0), q, broadcast<V>(1.0))) * (q + q);
   }
 
   /// The quotients are powers of 1/z.

@@ -8,9 +8,11 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "flowscape/objective/gram.hpp"
+#include "flowscape/objective/light_neurons.hpp"
 #include "flowscape/objective/moments.hpp"
 #include "flowscape/objective/problem_data.hpp"
 #include "flowscape/objective/row_stream.hpp"
@@ -100,6 +102,7 @@ class NeuronKernel {
   AlignedBuffer segment_;   ///< a panel's piece of a row, by component
   AlignedBuffer row_;       ///< of a RowStream
   PairSums pairs_;
+  std::optional<LightNeurons> light_;  ///< loss and gradient of a light activation
 };
 
 }  // namespace flowscape
