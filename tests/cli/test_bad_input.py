@@ -32,6 +32,7 @@ def edit(content, path, value):
     ("path", "value", "words"),
     [
         ("network.width", 0, ["study.toml", "width=0 must be an integer >= 1"]),
+        ("network.width", 10**12, ["width=1000000000000", "may make 100000000"]),
         ("network.width", -2, ["width=-2 must be an integer >= 1"]),
         ("network.width", 1.5, ["width=1.5 must be an integer"]),
         ("network.inputs", 0, ["inputs=0 must be an integer >= 1"]),
@@ -55,6 +56,7 @@ def edit(content, path, value):
         ("teacher.a", [float("nan")], ["a[0]=nan must be finite"]),
         ("teacher.b", [float("inf")], ["b[0]=inf must be finite"]),
         ("sede", 3, ["'sede'", "did you mean 'seed'"]),
+        ("samples.sets", [{"kind": "gaussian", "count": 10**12}], ["'study' asks for", "runs"]),
     ],
 )
 def test_a_wrong_study(run, folder, content, write_study, path, value, words):
@@ -78,6 +80,7 @@ def test_a_seed_beyond_64_bits(run, study, folder):
         ("x,y\n1,inf\n", ["points.csv", "line 2", "column 2 (y)", "'inf' is not finite"]),
         ("x,y\n1\n", ["points.csv", "line 2", "column 2", "1 cells"]),
         ("x,y\n", ["points.csv", "holds no row"]),
+        (f"x,y\n1,{500 * 'z'}\n", ["points.csv", "zzz... is not a number"]),
         ("x,z\n1,2\n", ["points.csv", "no column 'y'"]),
     ],
 )
@@ -114,6 +117,7 @@ def test_npz_with_wrong_shapes_or_nan(run, content, write_study, folder):
         (("recover", "gone.toml"), ["gone.toml cannot be read"]),
         (("recover", "two-tanh-neurons", "--seeds", "0"), ["--seeds", "'0'", "integer >= 1"]),
         (("recover", "two-tanh-neurons", "--seeds", "-3"), ["--seeds", "integer >= 1"]),
+        (("recover", "two-tanh-neurons", "--seeds", str(10**30)), ["asks for 9", "lower seeds"]),
         (("recover", "two-tanh-neurons", "--n-threads", "x"), ["--n-threads", "'x'"]),
         (("recover", "two-tanh-neurons", "--sed", "1"), ["--sed"]),
         (("report", "nowhere"), ["nowhere: not a result folder"]),
@@ -125,6 +129,10 @@ def test_npz_with_wrong_shapes_or_nan(run, content, write_study, folder):
         (
             (*GENERIC, "--activation", "tahn"),
             ["'tahn'", "'tanh'"],
+        ),
+        (
+            ("activation", '[{"name": "tanh", "c": 1e308}, {"name": "tanh", "c": 1e308}]'),
+            ["c=inf must be a finite real number"],
         ),
         (
             (*GENERIC, "--activation", "[{"),
@@ -227,6 +235,14 @@ def test_a_damaged_result_is_named(run, study, folder):
     run("recover", study, "--no-figures", "--output", "out")
     (folder / "out" / "runs.npz").write_bytes(b"PK")
     refused(run("report", "out"), "out: damaged result folder")
+
+
+def test_not_enough_memory_is_one_line(run, study, monkeypatch):
+    def greedy(*arguments, **options):
+        raise MemoryError("Unable to allocate 65.5 TiB")
+
+    monkeypatch.setattr("flowscape.sweep.recover", greedy)
+    refused(run("recover", study), "not enough memory (Unable to allocate 65.5 TiB)", "lower")
 
 
 def test_an_interrupt_leaves_nothing(run, study, folder, monkeypatch):

@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 
+import flowscape as fs
 from flowscape.status import Status
 from flowscape.sweep import load
 
@@ -185,3 +186,18 @@ def test_every_command_explains_itself(run, command):
     done = run(command, "--help")
     assert done.code == 0
     assert "--json" in done.out
+
+
+def test_the_version(run):
+    done = run("--version")
+    assert (done.code, done.out) == (0, f"flowscape {fs.__version__}\n")
+
+
+@pytest.mark.parametrize(
+    ("width", "words"), [(250, "about 10^"), (301, "301 must be"), (5000, "5000")]
+)
+def test_branches_of_wide_networks_are_too_many(run, width, words):
+    done = run("branches", "--width", width, "--teacher-width", 1, "--inputs", 1)
+    assert done.code == 0
+    assert words in done.out
+    assert len(done.out) < 400

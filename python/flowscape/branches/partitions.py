@@ -16,19 +16,42 @@ from flowscape.errors import check_count
 Blocks = tuple[tuple[int, ...], ...]
 
 
-@cache
+MOST_COUNTED: int = 300
+"""Neurons of the widest networks whose branches are counted: the numbers have 500 digits."""
+
+
 def stirling2(n: int, k: int, smallest: int = 1) -> int:
     """Return the number of partitions of n things into k blocks of size >= `smallest`.
 
     ``smallest=1`` gives the Stirling numbers of the second kind, ``smallest=2`` the associated
     ones. Recurrence: the block of the last thing is either minimal or loses that thing.
+
+    Raises
+    ------
+    OptionError
+        If n exceeds `MOST_COUNTED`.
     """
-    if k == 0:
-        return int(n == 0)
-    if n < smallest * k:
+    if n < smallest * k or k < 0:
         return 0
-    grown = k * stirling2(n - 1, k, smallest)
-    return grown + comb(n - 1, smallest - 1) * stirling2(n - smallest, k - 1, smallest)
+    check_count("neurons", n, "more are not counted", minimum=0, maximum=MOST_COUNTED)
+    rows = _triangle(smallest)
+    while len(rows) <= n:
+        i = len(rows)
+        row = [0] * (i // smallest + 1)
+        minimal = comb(i - 1, smallest - 1)
+        for j in range(1, len(row)):
+            if j < len(rows[i - 1]):
+                row[j] = j * rows[i - 1][j]
+            if i >= smallest and j - 1 < len(rows[i - smallest]):
+                row[j] += minimal * rows[i - smallest][j - 1]
+        rows.append(row)
+    return rows[n][k]
+
+
+@cache
+def _triangle(smallest: int) -> list[list[int]]:
+    """Return the rows that were needed so far; row n holds k = 0, ..., n // `smallest`."""
+    return [[1]]
 
 
 def count_labelled(n: int, labelled: int, free: int, singletons: int | None = None) -> int:
@@ -87,7 +110,8 @@ def count_branches(m: int, m0: int, r: int | None = None) -> int:
     (partition, permutation), many of which describe the same set. Checked against a brute-force
     listing in ``tests/unit/branches/test_partitions.py``.
     """
-    m = check_count("m", m, "give the number of student neurons")
+    remedy = "give the number of student neurons"
+    m = check_count("m", m, remedy, maximum=MOST_COUNTED)
     m0 = check_count("m0", m0, "give the number of target neurons", minimum=0)
     if r is not None:
         r = check_count("r", r, "give the number of groups", minimum=0)

@@ -33,6 +33,16 @@ class _Parser(argparse.ArgumentParser):
         raise OptionError(f"{message}; see {self.prog} --help")
 
 
+class _Version(argparse.Action):
+    """Print the version; what knows it is imported only then."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        from flowscape.sweep.provenance import version
+
+        print(f"flowscape {version()}")
+        parser.exit()
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command `flowscape` and return its exit code.
 
@@ -55,6 +65,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(done.code or 0)
     except (OptionError, ProblemError, ShapeError, StoreError) as error:
         return _complain(str(error), _MISUSE)
+    except MemoryError as error:
+        what = f"not enough memory ({error})" if str(error) else "not enough memory"
+        return _complain(f"{what}; lower the numbers of seeds, samples or neurons", _MISUSE)
     except KeyboardInterrupt as stop:  # a command that keeps something says so in the exception
         return _complain(f"interrupted; {str(stop) or 'nothing was written'}", _INTERRUPTED)
     except BrokenPipeError:  # the reader of our output has left, e.g. `| head`
@@ -72,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Loss landscapes of small neural networks: follow gradient flows to their "
         "limits and say what each limit is.",
     )
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, module in _COMMANDS.items():
         doc = (module.__doc__ or "").strip()

@@ -240,7 +240,10 @@ def _canonical(terms: Iterable[Term]) -> tuple[Term, ...]:
         raise OptionError("activation=[] must hold at least one term; give a name or a list")
     merged = []
     for (name, s, h, coefficients), parts in factors.items():
-        total = math.fsum(parts)
+        try:
+            total = math.fsum(parts)
+        except OverflowError:
+            total = math.inf
         if total != 0.0:
             merged.append(Term(name, total, s, h, coefficients))
     if not merged:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from flowscape.errors import (
+    OptionError,
     ProblemError,
     ShapeError,
     check_choice,
@@ -30,6 +31,9 @@ from flowscape.problem.streams import Purpose, Seed, stream_key
 __all__ = ["INITIALIZATIONS", "Parameters", "TwoLayer"]
 
 INITIALIZATIONS: tuple[str, ...] = ("normal", "glorot")
+
+MOST_PARAMETERS: int = 10**8
+"""Largest number of parameters of a network."""
 
 
 class Parameters(NamedTuple):
@@ -100,6 +104,11 @@ class TwoLayer:
         }
         for field, value in convert.items():
             object.__setattr__(self, field, value)
+        if self.n_params > MOST_PARAMETERS:
+            raise OptionError(
+                f"width={self.width}, inputs={self.inputs}, outputs={self.outputs} make "
+                f"{self.n_params} parameters and may make {MOST_PARAMETERS}; lower one of them"
+            )
 
     @property
     def neuron_inputs(self) -> int:

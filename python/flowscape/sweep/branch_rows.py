@@ -7,7 +7,7 @@ from typing import Any
 
 from flowscape.branches import branches
 from flowscape.branches.family import MOST_SETS
-from flowscape.errors import ProblemError
+from flowscape.errors import OptionError, ProblemError
 from flowscape.problem import Teacher, TwoLayer
 
 
@@ -62,8 +62,13 @@ def branch_rows(net: TwoLayer, teacher: Teacher | None) -> tuple[tuple[BranchRow
         return (), f"the branches are not enumerated: {error}"
     if family.message:
         return (), family.message
-    if family.count() > MOST_SETS:
-        return (), f"there are {family.count()} branches, too many to list"
+    try:
+        count = family.count()
+    except OptionError as error:
+        return (), f"the branches are not counted: {error}"
+    if count > MOST_SETS:
+        about = str(count) if count < 10**15 else f"about 10^{len(str(count)) - 1}"
+        return (), f"there are {about} branches, too many to list"
     try:
         optimistic = family.optimistic_size
     except ProblemError:

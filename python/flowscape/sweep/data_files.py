@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from flowscape.errors import ProblemError, finite_array, nearest
+from flowscape.errors import ProblemError, describe, finite_array, nearest
 from flowscape.problem import Samples
 
 Floats = NDArray[np.float64]
@@ -263,12 +263,12 @@ def _row(
             number = float(cell)
         except ValueError:
             raise ProblemError(
-                f"{path}, line {line}, column {where}: {cell.strip()!r} is not a number; "
+                f"{path}, line {line}, column {where}: {describe(cell.strip())} is not a number; "
                 "use a point as decimal mark and a comma between cells"
             ) from None
         if not math.isfinite(number):
             raise ProblemError(
-                f"{path}, line {line}, column {where}: {cell.strip()!r} is not finite; "
+                f"{path}, line {line}, column {where}: {describe(cell.strip())} is not finite; "
                 "remove the row or give a finite number"
             )
         numbers.append(number)

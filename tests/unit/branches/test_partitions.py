@@ -109,3 +109,15 @@ def test_every_partition_has_one_rank(labelled, free):
         fixed, rest = blocks[: len(labelled)], blocks[len(labelled) :]
         seen.add((fixed, frozenset(rest)))
     assert len(seen) == total
+
+
+def test_wide_networks_are_counted_in_any_order():
+    """Against the sum over surjections; a recursion would be too deep."""
+    for n, k in ((300, 7), (300, 299), (250, 100)):
+        surjections = sum((-1) ** i * comb(k, i) * (k - i) ** n for i in range(k + 1))
+        assert stirling2(n, k) * factorial(k) == surjections
+    assert stirling2(300, 150, 2) == factorial(300) // (2**150 * factorial(150))
+    assert stirling2(301, 151, 2) == 0
+    assert count_branches(300, 300) == factorial(300)
+    with pytest.raises(OptionError, match="m=301 must be an integer >= 1 and <= 300"):
+        count_branches(301, 1)
