@@ -290,7 +290,7 @@ MISUSE = {
     "epsilon": ({"epsilon": 0.0}, "epsilon=0.0"),
     "batch": ({"batch_size": 7}, "batch_size=7 must be an integer >= 1 and <= 6"),
     "sampling": ({"sampling": "random"}, "sampling='random' must be one of"),
-    "seed": ({"seed": -1, "batch_size": 2}, "rng=-1"),
+    "seed": ({"seed": -1, "batch_size": 2}, "seed=-1"),
     "streams": ({"streams": [1, 2], "batch_size": 2}, "streams="),
     "stop": ({"stop_loss": -1.0}, "stop_loss=-1.0"),
     "gtol": ({"gtol": np.nan}, "gtol=nan"),

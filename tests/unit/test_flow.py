@@ -332,6 +332,8 @@ def test_auto_names_the_method_it_took(tanh, starts):
         ({"rtol": -1e-6}, "rtol=-1e-06"),
         ({"rtol": 0.0}, "rtol=0.0"),
         ({"rtol": 1e-15}, "rtol=1e-15"),
+        ({"rtol": 2.0}, "rtol=2.0 must be <= 1"),
+        ({"extrapolate": "no"}, "extrapolate='no'"),
         ({"rtol": np.nan}, "rtol=nan"),
         ({"atol": -1.0}, "atol=-1.0"),
         ({"atol": 0.0}, "atol=0.0"),

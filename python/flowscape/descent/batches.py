@@ -50,7 +50,7 @@ def batch_indices(
     check_choice("sampling", sampling, SAMPLINGS)
     stream = check_count("stream", stream, minimum=0, maximum=2**64 - 1)
     # not as lists of int: NumPy makes floats of words beyond 2^63
-    key = np.array(stream_key(seed, Purpose.BATCHES), dtype=np.uint64)
+    key = np.array(stream_key(seed, Purpose.BATCHES, "seed"), dtype=np.uint64)
     counter = np.array([0, stream, 0, 0], dtype=np.uint64)
     raw = np.random.Philox(counter=counter, key=key).random_raw
 

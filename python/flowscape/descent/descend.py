@@ -139,7 +139,7 @@ def gradient_descent(
         stop_loss=stop_value("stop_loss", stop_loss),
         gtol=stop_value("gtol", gtol),
         escape=check_positive("escape", escape, infinite=True),
-        stream_key=None if batch_size is None else stream_key(seed, Purpose.BATCHES),
+        stream_key=None if batch_size is None else stream_key(seed, Purpose.BATCHES, "seed"),
     )
     times = step_numbers(save_at, steps)
     threads = thread_count(n_threads)

@@ -11,6 +11,7 @@ from flowscape.errors import (
     OptionError,
     check_choice,
     check_count,
+    check_flag,
     check_positive,
     float_array,
 )
@@ -120,6 +121,8 @@ def gradient_flow(
             f"rtol={rtol!r} must be >= 1e-13, what double precision can resolve; "
             "use rtol=1e-12 and finish with polish()"
         )
+    if rtol > 1.0:
+        raise OptionError(f"rtol={rtol!r} must be <= 1; more is no accuracy at all, e.g. 1e-6")
     tolerances = values_per_run("atol", atol, len(starts), "1e-9")
     check_choice("method", method, METHODS)
     t_max = check_positive("t_max", t_max, "give the end time", zero=True, infinite=True)
@@ -128,6 +131,7 @@ def gradient_flow(
     times = _times(save_at, t_max)
     max_steps = check_count("max_steps", max_steps, maximum=MOST_STEPS)
     escape = check_positive("escape", escape, infinite=True)
+    extrapolate = check_flag("extrapolate", extrapolate)
     threads = thread_count(n_threads)
     progress = checked_progress(progress)
     begin = time.perf_counter()

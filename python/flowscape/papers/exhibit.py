@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,8 +11,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from flowscape.errors import InternalError
+from flowscape.errors import (
+    InternalError,
+    OptionError,
+    check_count,
+    check_flag,
+    check_positive,
+    nearest,
+)
 from flowscape.sweep.provenance import provenance
+from flowscape.threads import thread_count
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -124,8 +133,33 @@ class Exhibit:
         """Return whether `name` means this exhibit or one of its panels."""
         return name == self.name or (name[:-1] == self.name and name[-1:] in [*self.panels])
 
+    def _check(self, options: Mapping[str, Any]) -> None:
+        known = inspect.signature(self.compute).parameters
+        names = [name for name in known if name != "n_threads"]
+        for name, value in options.items():
+            if name not in names:
+                raise OptionError(
+                    f"{self.name} has no option {name!r}{nearest(name, names)}; its options are "
+                    f"{', '.join(names) or 'none'}"
+                )
+            default = known[name].default
+            if isinstance(default, bool):
+                check_flag(name, value)
+            elif isinstance(default, int):
+                check_count(name, value)
+            elif isinstance(default, float):
+                check_positive(name, value)
+
     def run(self, paper: str, *, n_threads: int | None = None, **options: Any) -> Reproduction:
-        """Compute the numbers."""
+        """Compute the numbers.
+
+        Raises
+        ------
+        OptionError
+            If an option is unknown, or is no number > 0 where the default is one.
+        """
+        self._check(options)
+        thread_count(n_threads)
         begin = time.perf_counter()
         numbers = self.compute(n_threads=n_threads, **options)
         seconds = time.perf_counter() - begin

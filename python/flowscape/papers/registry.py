@@ -82,7 +82,7 @@ def paper(name: str) -> Paper:
     OptionError
         If it is unknown.
     """
-    if name not in _HOMES:
+    if not isinstance(name, str) or name not in _HOMES:
         raise OptionError(
             f"paper={describe(name)} is unknown{nearest(name, PAPERS)}; there are "
             f"{', '.join(PAPERS)}"
@@ -170,7 +170,7 @@ def run(name: str, *, n_threads: int | None = None, **options: Any) -> Reproduct
     Raises
     ------
     OptionError
-        If the paper or the exhibit is unknown.
+        If the paper, the exhibit or an option is unknown, or an option has a wrong value.
     """
     source, exhibit = split_name(name)
     found = paper(source)

@@ -32,7 +32,7 @@ class Purpose(enum.IntEnum):
     BATCHES = 3
 
 
-def stream_key(rng: Seed, purpose: Purpose) -> tuple[int, int]:
+def stream_key(rng: Seed, purpose: Purpose, name: str = "rng") -> tuple[int, int]:
     """Return the two 64-bit words of the Philox key of (`rng`, `purpose`).
 
     Parameters
@@ -42,6 +42,8 @@ def stream_key(rng: Seed, purpose: Purpose) -> tuple[int, int]:
         drawn (SPEC 7 of Scientific Python; None is refused because results must be repeatable).
     purpose : Purpose
         What the numbers are for.
+    name : str
+        What the caller calls `rng`, for the message.
 
     Raises
     ------
@@ -56,11 +58,11 @@ def stream_key(rng: Seed, purpose: Purpose) -> tuple[int, int]:
         root = rng
     elif isinstance(rng, int | np.integer) and not isinstance(rng, bool):
         remedy = "give a seed that fits in 64 bits"
-        seed = check_count("rng", rng, remedy, minimum=0, maximum=_SEED_LIMIT - 1)
+        seed = check_count(name, rng, remedy, minimum=0, maximum=_SEED_LIMIT - 1)
         root = np.random.SeedSequence(seed)
     else:
         raise OptionError(
-            f"rng={describe(rng)} must be a seed (integer >= 0), a numpy SeedSequence or a "
+            f"{name}={describe(rng)} must be a seed (integer >= 0), a numpy SeedSequence or a "
             "numpy Generator; give a seed so that the result can be repeated"
         )
     sequence = np.random.SeedSequence(

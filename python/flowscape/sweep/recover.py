@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flowscape.classify import classify
+from flowscape.errors import OptionError, describe
 from flowscape.flow import gradient_flow
 from flowscape.objective import Problem
 from flowscape.polish import polish
@@ -95,6 +96,10 @@ def recover(
     OptionError, ProblemError
         For options or data that the network, the flow or the classifier refuses.
     """
+    if not isinstance(study, Study):
+        raise OptionError(
+            f"study={describe(study)} must be a Study; read one by Study.find(name_or_path)"
+        )
     started = time.perf_counter()
     columns = _allocate(study)
     unit = study.initial_values()

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from flowscape.errors import OptionError, ProblemError, check_count, nearest
+from flowscape.errors import OptionError, ProblemError, check_count, describe, nearest
 from flowscape.objective import Problem
 from flowscape.problem import Samples, Teacher, TwoLayer
 from flowscape.problem.toml import dumps, loads, read_toml
@@ -165,7 +165,16 @@ class Study:
         return len(self.sizes) * sets * len(self.scales) * self.seeds
 
     def samples(self, size: int, sample_set: SampleSet) -> Samples:
-        """Return n = `size` samples of one set."""
+        """Return n = `size` samples of one set.
+
+        Raises
+        ------
+        OptionError
+            If `size` is no number of samples, or `sample_set` none of `sample_sets`.
+        """
+        size = check_count("size", size, "give the number of samples")
+        if not isinstance(sample_set, SampleSet):
+            raise OptionError(f"sample_set={describe(sample_set)} must be one of study.sample_sets")
         x = sample_set.inputs(size, self.net.inputs, self.seed, self.data)
         own = self.data if sample_set.rule.kind == "file" else None
         weights = None if own is None or own.weights is None else own.weights[:size]

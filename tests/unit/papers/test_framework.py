@@ -141,6 +141,25 @@ def test_an_exhibit_is_run_by_its_name_or_a_panel():
     assert paper("invented").exhibit("fig1a").name == "fig1"
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"sise": 3}, "fig1 has no option 'sise', did you mean 'size'.; its options are size"),
+        ({"size": 0}, "size=0 must be an integer >= 1"),
+        ({"size": 2.5}, "size=2.5 must be an integer"),
+        ({"n_threads": 0}, "n_threads=0 must be an integer >= 1"),
+    ],
+)
+def test_wrong_options_of_an_exhibit(options, message):
+    with pytest.raises(OptionError, match=message):
+        run("invented/fig1", **options)
+
+
+def test_a_paper_is_found_by_a_string():
+    with pytest.raises(OptionError, match="is unknown"):
+        paper(["invented"])
+
+
 def test_columns_of_a_table_have_one_length():
     with pytest.raises(InternalError, match="lengths"):
         Numbers({}, [], {"a": [1], "b": []})

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from flowscape.errors import OptionError
 from flowscape.sweep import Study, recover
 
 
@@ -131,3 +132,10 @@ def test_the_manifest_says_where_the_result_comes_from(study, stages):
     assert manifest["seed"] == 3
     assert manifest["problem_hashes"]["3/linspace"] == stages.calls[0][0].hash
     assert set(manifest["seconds"]) == {"flow", "polish", "classify", "total"}
+
+
+def test_a_name_is_no_study():
+    with pytest.raises(
+        OptionError, match=r"study='two-tanh-neurons' must be a Study; .*Study\.find"
+    ):
+        recover("two-tanh-neurons")

@@ -192,3 +192,16 @@ def test_weights_of_the_file_go_with_targets_of_the_teacher(content, write_study
     samples = study.samples(2, study.sample_sets[0])
     np.testing.assert_array_equal(samples.weights, [1.0, 2.0])
     np.testing.assert_allclose(samples.y, np.tanh([1.0, 2.0]), rtol=4e-16)
+
+
+def test_samples_of_no_size_or_no_set_are_refused(study):
+    (sample_set, *_) = study.sample_sets
+    with pytest.raises(OptionError, match="size=-3 must be an integer >= 1"):
+        study.problem(-3, sample_set)
+    with pytest.raises(OptionError, match="sample_set='linspace' must be one of"):
+        study.problem(3, "linspace")
+
+
+def test_a_study_of_too_many_runs_is_refused(study):
+    with pytest.raises(OptionError, match="runs and may have 1000000000; lower seeds"):
+        study.with_seeds(10**12)
