@@ -316,13 +316,12 @@ class Branch:
         Raises
         ------
         ShapeError, ProblemError
-            If x or theta has a wrong shape, theta is not a generic point of the branch, or the
-            network has several outputs.
+            If x or theta has a wrong shape, or theta is not a generic point of the branch.
 
         Notes
         -----
         Local Recovery, Lemma 4.2, completed between r + (r - l) D and codim by the quadratic
-        forms of ``docs/separation.md``.
+        forms of ``docs/separation.md``, where the case of several outputs is derived too.
         """
         from flowscape.separation.verdict import separation
 

@@ -12,6 +12,8 @@ from flowscape.branches.parts import BranchParts
 from flowscape.errors import ProblemError, check_count, check_positive, finite_array
 from flowscape.problem.inputs import as_inputs
 from flowscape.separation.features import at_point, extended, features
+from flowscape.separation.output_features import output_features
+from flowscape.separation.outputs import at_outputs
 from flowscape.separation.rank import full_rank
 from flowscape.separation.result import Reason, SeparationVerdict
 from flowscape.separation.verdict import separation
@@ -38,8 +40,8 @@ class ImperfectZero:
     defect : float
         Largest |f - f*| on other inputs.
     smallest : float
-        Smallest singular value of the Jacobian. A true zero lies within
-        residual sqrt(n) / smallest, to first order.
+        Smallest singular value of the Jacobian (where one group moves alone: of its moves). A true
+        zero lies within residual sqrt(n O) / smallest, to first order.
     """
 
     theta: Floats
@@ -73,8 +75,8 @@ def imperfect_zero(
 
     Notes
     -----
-    From theta + distance * v, v a regular root of the forms (or, where the Jacobian has rank n, a
-    direction of its kernel normal to the branch), by Gauss-Newton steps of least norm.
+    From theta + distance * v, v a regular root of the forms (or, where the Jacobian has full row
+    rank, a direction of its kernel normal to the branch), by Gauss-Newton steps of least norm.
     """
     distance = check_positive("distance", distance)
     rng = np.random.default_rng(0) if rng is None else rng
@@ -83,23 +85,29 @@ def imperfect_zero(
     found = separation(branch, samples, row, rng=rng)
     if found.verdict != SeparationVerdict.NOT_SEPARATED:
         return None
-    direction = found.root
-    if found.reason == Reason.RANK or direction is None:
+    direction, moves = found.root, np.eye(len(row))
+    rank = len(samples) * branch.setting.outputs
+    if found.reason == Reason.ONE_GROUP:
+        point = at_outputs(branch, row)
+        alone = output_features(point, samples[None]).alone(point)[0][0]
+        group = int(np.argmax(alone))
+        moves, rank = point.moves_of(group), len(samples) * point.groups[group].rank
+    if direction is None:
         _, jacobian = residual(branch, row, samples)
-        taken = np.concatenate([jacobian, branch.tangent(row).T])
+        taken = np.concatenate([jacobian @ moves, branch.tangent(row).T @ moves])
         _, values, right = np.linalg.svd(taken)
-        rank = int((values > 1e-10 * values[0]).sum())
-        free = right[rank:]
-        direction = free.T @ rng.normal(size=len(free))
+        free = right[int((values > 1e-10 * values[0]).sum()) :]
+        direction = moves @ (free.T @ rng.normal(size=len(free)))
         direction /= np.linalg.norm(direction)
     probe = rng.normal(size=(64, branch.setting.inputs)) * max(1.0, float(np.abs(samples).max()))
     for _ in range(_SHRINKS):
-        point, smallest = _gauss_newton(branch, row + distance * direction, samples)
-        gap = float(branch.distance(point))
+        start = row + distance * direction
+        theta_near, smallest = _gauss_newton(branch, start, samples, moves, rank)
+        gap = float(branch.distance(theta_near))
         if np.isfinite(gap) and 0.2 * distance < gap < 5.0 * distance:
-            left = float(np.abs(residual(branch, point, samples)[0]).max())
-            defect = float(np.abs(residual(branch, point, probe)[0]).max())
-            return ImperfectZero(point, left, gap, defect, smallest)
+            left = float(np.abs(residual(branch, theta_near, samples)[0]).max())
+            defect = float(np.abs(residual(branch, theta_near, probe)[0]).max())
+            return ImperfectZero(theta_near, left, gap, defect, smallest)
         distance *= 0.5
     raise ProblemError(
         "Newton's method returned to the branch from every distance tried; give a larger distance"
@@ -107,35 +115,40 @@ def imperfect_zero(
 
 
 def residual(branch: BranchParts, theta: Floats, x: Floats) -> tuple[Floats, Floats]:
-    """Return f(x_i) - f*(x_i), (n,), and its Jacobian (n, P) at one point, one output."""
+    """Return f(x_i) - f*(x_i), (n O,), outputs the fast index, and its Jacobian (n O, P)."""
     s, target = branch.setting, branch.target
     inputs = extended(s, x)
     outgoing, incoming, constant = (part[0] for part in s.split(theta[None]))
-    value, slope = s.activation.values(inputs @ incoming.T + s.centre, 1)
-    wanted = s.activation.values(inputs @ target.incoming.T + s.centre, 0)[0]
-    gap = value @ outgoing[:, 0] + constant[0]
-    gap -= wanted @ target.outgoing[:, 0] + target.constant[0]
-    jacobian = np.zeros((len(x), s.n_params))
-    for k in range(s.width):
-        jacobian[:, s.a_index(k, 0)] = value[:, k]
-        for j in range(s.incoming):
-            jacobian[:, s.v_index(k, j)] = outgoing[k, 0] * slope[:, k] * inputs[:, j]
-    if s.output_bias:
-        jacobian[:, s.c_index(0)] = 1.0
-    return gap, jacobian
+    value, slope = s.activation.compiled_values(inputs @ incoming.T + s.centre, 1)
+    wanted = s.activation.compiled_values(inputs @ target.incoming.T + s.centre, 0)[0]
+    gap = value @ outgoing + constant
+    gap -= wanted @ target.outgoing + target.constant
+    jacobian = np.zeros((len(x), s.outputs, s.n_params))
+    for o in range(s.outputs):
+        for k in range(s.width):
+            jacobian[:, o, s.a_index(k, o)] = value[:, k]
+            for j in range(s.incoming):
+                jacobian[:, o, s.v_index(k, j)] = outgoing[k, o] * slope[:, k] * inputs[:, j]
+        if s.output_bias:
+            jacobian[:, o, s.c_index(o)] = 1.0
+    return gap.ravel(), jacobian.reshape(-1, s.n_params)
 
 
-def _gauss_newton(branch: BranchParts, start: Floats, x: Floats) -> tuple[Floats, float]:
+def _gauss_newton(
+    branch: BranchParts, start: Floats, x: Floats, moves: Floats, rank: int
+) -> tuple[Floats, float]:
+    """Return a zero among start + moves (P, k), where the Jacobian has this rank."""
     theta, smallest, best = start, 0.0, np.inf
     for _ in range(_NEWTON):
         gap, jacobian = residual(branch, theta, x)
         size = float(np.abs(gap).max())
-        left, values, right = np.linalg.svd(jacobian, full_matrices=False)
+        left, values, right = np.linalg.svd(jacobian @ moves, full_matrices=False)
+        left, values, right = left[:, :rank], values[:rank], right[:rank]
         smallest = float(values[-1])
         if not np.isfinite(size) or smallest == 0.0 or (size >= best and size < 1e-13):
             break
         best = min(best, size)
-        theta = theta - right.T @ ((left.T @ gap) / values)
+        theta = theta - moves @ (right.T @ ((left.T @ gap) / values))
     return theta, smallest
 
 

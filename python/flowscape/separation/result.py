@@ -34,6 +34,7 @@ class Reason(enum.IntEnum):
     DEGENERATE_FORMS = 7
     VARIES_ALONG_BRANCH = 8
     DEPENDS_ON_POINT = 9
+    ONE_GROUP = 10
 
 
 _SENTENCES = {
@@ -46,6 +47,7 @@ _SENTENCES = {
     Reason.DEGENERATE_FORMS: "the quadratic forms do not decide: higher order",
     Reason.VARIES_ALONG_BRANCH: "separated near some points of the branch, not near others",
     Reason.DEPENDS_ON_POINT: "depends on the free incoming vectors; ask at a point theta",
+    Reason.ONE_GROUP: "moving one group of neurons alone leaves more freedom than equations",
 }
 
 
@@ -68,6 +70,8 @@ class Separation:
     root : (P,) ndarray or None
         At a single point and sample set with a regular root: a unit direction in parameter space
         along which imperfect zeros leave the branch.
+    outputs : int
+        O: n samples give n O equations.
     """
 
     verdict: SeparationVerdict | Ints
@@ -81,6 +85,7 @@ class Separation:
     n_variables: int
     margin: float | Floats
     root: Floats | None
+    outputs: int = 1
 
     @property
     def message(self) -> str:
@@ -91,11 +96,14 @@ class Separation:
     def local_dimension(self) -> NDArray[np.int64] | int:
         """Dimension of the zeros of the loss near generic points of the branch; -1: undecided.
 
-        dim of the branch where it is separated, P - n where it is not.
+        dim of the branch where it is separated, P - n O where it is not; undecided where ONE_GROUP
+        is the reason.
         """
         verdict = np.asarray(self.verdict)
         found = np.where(verdict == SeparationVerdict.SEPARATED, self.dim, -1)
-        found = np.where(verdict == SeparationVerdict.NOT_SEPARATED, self.n_params - self.n, found)
+        not_separated = verdict == SeparationVerdict.NOT_SEPARATED
+        not_separated &= np.asarray(self.reason) != Reason.ONE_GROUP
+        found = np.where(not_separated, self.n_params - self.n * self.outputs, found)
         return found.astype(np.int64) if found.ndim else int(found)
 
     @property
@@ -103,13 +111,13 @@ class Separation:
         """Whether the loss is Morse-Bott at generic points of the branch; None: undecided.
 
         It is exactly where the rank of the Jacobian is the codimension of the set of zeros: rank =
-        codim of a separated branch, or rank = n. Elsewhere the rank is smaller, and at a regular
-        root the zeros are not even a manifold.
+        codim of a separated branch, or rank = n O. Elsewhere the rank is smaller, and at a regular
+        root the zeros are not even a manifold. None, too, where ONE_GROUP is the reason.
         """
         verdict, reason = np.asarray(self.verdict), np.asarray(self.reason)
         by_rank = (reason == Reason.RANK) | (self.rank == self.codim)
         answers = [
-            None if v == SeparationVerdict.UNDECIDED else bool(r)
-            for v, r in zip(np.atleast_1d(verdict), np.atleast_1d(by_rank), strict=True)
+            None if v == SeparationVerdict.UNDECIDED or why == Reason.ONE_GROUP else bool(r)
+            for v, r, why in zip(*map(np.atleast_1d, (verdict, by_rank, reason)), strict=True)
         ]
         return answers if verdict.ndim else answers[0]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -9,14 +12,19 @@ from flowscape.branches.parts import BranchParts
 from flowscape.branches.setting import Setting
 from flowscape.errors import ProblemError, finite_array
 from flowscape.separation.cells import chambers
-from flowscape.separation.features import PointOfBranch, at_point, features
+from flowscape.separation.features import Features, PointOfBranch, at_point, features
+from flowscape.separation.output_features import OutputFeatures, output_features
+from flowscape.separation.output_forms import output_verdicts
+from flowscape.separation.outputs import PointOfOutputs, at_outputs
 from flowscape.separation.rank import full_rank
 from flowscape.separation.result import Reason, Separation, SeparationVerdict
-from flowscape.separation.silent import combine, silent_verdicts, spots
+from flowscape.separation.silent import Answer, combine, silent_verdicts, spots
 
 __all__ = ["separation"]
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int8]
+_Point = TypeVar("_Point", PointOfBranch, PointOfOutputs)
 
 _ON = 1e-8
 _POINTS = 8
@@ -28,13 +36,11 @@ def separation(
 ) -> Separation:
     """Implement `Branch.separation`; see there."""
     s = branch.setting
-    if s.outputs != 1:
-        raise ProblemError(
-            f"outputs={s.outputs} is not covered, separation is known for one output; use one"
-        )
     stack, single = _stack(x, s.inputs)
     row = None if theta is None else finite_array("theta", theta, (s.n_params,))
-    points = _points(branch, row, rng)
+    if s.outputs > 1:
+        return _several_outputs(branch, stack, row, single, rng)
+    points = _points(branch, row, rng, at_point)
     n, rho, codim = stack.shape[1], points[0].rank, branch.codim
     silent = rho < n < codim
     verdict = np.zeros(len(stack), dtype=np.int8)
@@ -51,12 +57,9 @@ def separation(
                 for answer in silent_verdicts(point, cells, stack[part], rng)
             ]
             verdict[part], reason[part], margin[part] = combine(answers)
-            root = answers[0][3] if single and theta is not None else None
-        if theta is None and chambers(branch) is None:
-            agreed = (verdict != SeparationVerdict.UNDECIDED).astype(bool)
-            reason[agreed] = Reason.DEPENDS_ON_POINT
-            verdict[agreed] = SeparationVerdict.UNDECIDED
-            margin[agreed] = np.nan
+            root = answers[0][3] if single and row is not None else None
+        if row is None and chambers(branch) is None:
+            _leave_to_points(verdict, reason, margin)
     else:
         settled = SeparationVerdict.SEPARATED if n >= codim else SeparationVerdict.NOT_SEPARATED
         why = Reason.CODIMENSION if n >= codim and rho < codim else Reason.RANK
@@ -68,12 +71,65 @@ def separation(
             verdict[part] = np.where(full, settled, SeparationVerdict.UNDECIDED)
             reason[part] = np.where(full, why, Reason.NOT_SEPARATING_INPUTS)
             margin[part] = np.where(full, room, np.nan)
-    forms, variables = (n - rho, codim - rho) if silent else (0, 0)
-    common = (min(n, rho), codim, branch.dim, s.n_params, n, forms, variables)
+    return _result(branch, (verdict, reason, margin, root), n, rho, silent, single)
+
+
+def _several_outputs(
+    branch: BranchParts, stack: Floats, row: Floats | None, single: bool, rng: np.random.Generator
+) -> Separation:
+    """Answer for several outputs; the cases stand in ``docs/separation.md``."""
+    s, codim, n = branch.setting, branch.codim, stack.shape[1]
+    points = _points(branch, row, rng, at_outputs)
+    members = [row] if row is not None else [branch.sample(rng) for _ in range(_POINTS)]
+    rho, equations = points[0].rank, n * s.outputs
+    silent = rho < equations and rho < codim and n < codim
+    if silent:
+        answers = [
+            output_verdicts(branch, at_outputs(branch, one), one, stack, rng) for one in members
+        ]
+        verdict, reason, margin = combine(answers)
+        root = answers[0][3] if single and row is not None else None
+        if row is None:
+            _leave_to_points(verdict, reason, margin)
+    else:
+        full, margin, root = *_full_somewhere(points, stack), None
+        settled, why = SeparationVerdict.SEPARATED, Reason.RANK
+        if equations <= rho and equations < codim:
+            settled = SeparationVerdict.NOT_SEPARATED
+        elif rho < codim:
+            why = Reason.CODIMENSION
+            full &= _different(stack, s) >= codim
+        verdict = np.where(full, settled, SeparationVerdict.UNDECIDED).astype(np.int8)
+        reason = np.where(full, why, Reason.NOT_SEPARATING_INPUTS).astype(np.int8)
+        margin = np.where(full, margin, np.nan)
+    for point in points:
+        found, room = output_features(point, stack).alone(point)
+        rows = np.flatnonzero(found.any(axis=1) & (verdict == SeparationVerdict.UNDECIDED))
+        verdict[rows], reason[rows] = SeparationVerdict.NOT_SEPARATED, Reason.ONE_GROUP
+        margin[rows] = np.nanmax(room[rows], axis=1)
+    return _result(branch, (verdict, reason, margin, root), n, rho, silent, single)
+
+
+def _leave_to_points(verdict: Ints, reason: Ints, margin: Floats) -> None:
+    """Withdraw verdicts that several points agree on: others may not."""
+    agreed = verdict != SeparationVerdict.UNDECIDED
+    reason[agreed] = Reason.DEPENDS_ON_POINT
+    verdict[agreed] = SeparationVerdict.UNDECIDED
+    margin[agreed] = np.nan
+
+
+def _result(
+    branch: BranchParts, answer: Answer, n: int, rho: int, silent: bool, single: bool
+) -> Separation:
+    s, codim = branch.setting, branch.codim
+    verdict, reason, margin, root = answer
+    equations = n * s.outputs
+    forms, variables = (equations - rho, codim - rho) if silent else (0, 0)
+    common = (min(equations, rho), codim, branch.dim, s.n_params, n, forms, variables)
     if single:
         first = SeparationVerdict(int(verdict[0])), Reason(int(reason[0]))
-        return Separation(*first, *common, float(margin[0]), root)
-    return Separation(verdict, reason, *common, margin, None)
+        return Separation(*first, *common, float(margin[0]), root, s.outputs)
+    return Separation(verdict, reason, *common, margin, None, s.outputs)
 
 
 def _stack(x: ArrayLike, inputs: int) -> tuple[Floats, bool]:
@@ -86,18 +142,21 @@ def _stack(x: ArrayLike, inputs: int) -> tuple[Floats, bool]:
 
 
 def _points(
-    branch: BranchParts, row: Floats | None, rng: np.random.Generator
-) -> list[PointOfBranch]:
-    generic = at_point(branch, branch.sample(rng))
+    branch: BranchParts,
+    row: Floats | None,
+    rng: np.random.Generator,
+    at: Callable[[BranchParts, Floats], _Point],
+) -> list[_Point]:
+    generic = at(branch, branch.sample(rng))
     if row is None:
-        return [generic, *(at_point(branch, branch.sample(rng)) for _ in range(_POINTS - 1))]
+        return [generic, *(at(branch, branch.sample(rng)) for _ in range(_POINTS - 1))]
     distance = float(branch.distance(row))
     if distance > _ON * (1.0 + float(np.abs(row).max())):
         raise ProblemError(
             f"theta is {distance:.1e} away from the branch {branch.name} and must lie on it; "
             "take project(theta)"
         )
-    point = at_point(branch, row)
+    point = at(branch, row)
     if point.rank != generic.rank or _coincide(point):
         raise ProblemError(
             f"theta is not a generic point of the branch {branch.name}: groups share an incoming "
@@ -106,14 +165,14 @@ def _points(
     return [point]
 
 
-def _coincide(point: PointOfBranch) -> bool:
+def _coincide(point: PointOfBranch | PointOfOutputs) -> bool:
     vectors = [g.vector for g in point.groups]
     if point.setting.signed:
         vectors += [-v for v in vectors]
     return any(np.linalg.norm(v - w) <= _ON for i, v in enumerate(vectors) for w in vectors[:i])
 
 
-def _full_somewhere(points: list[PointOfBranch], stack: Floats) -> tuple[NDArray[np.bool_], Floats]:
+def _full_somewhere(points: list[_Point], stack: Floats) -> tuple[NDArray[np.bool_], Floats]:
     """Return whether the features have full rank at one of the points, hence at almost all."""
     full = np.zeros(len(stack), dtype=np.bool_)
     room = np.full(len(stack), np.nan)
@@ -121,7 +180,10 @@ def _full_somewhere(points: list[PointOfBranch], stack: Floats) -> tuple[NDArray
         rows = np.flatnonzero(~full)
         if len(rows) == 0:
             break
-        found = features(point, stack[rows])
+        if isinstance(point, PointOfOutputs):
+            found: Features | OutputFeatures = output_features(point, stack[rows])
+        else:
+            found = features(point, stack[rows])
         rank = full_rank(found.phi, found.error)
         full[rows] = rank.full
         room[rows] = rank.smallest - rank.bound
