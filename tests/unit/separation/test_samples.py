@@ -8,10 +8,13 @@ import mpmath as mp
 import numpy as np
 import pytest
 
+from flowscape.branches import branches
 from flowscape.branches.partitions import compositions, integer_partitions
 from flowscape.errors import ProblemError
-from flowscape.problem import TwoLayer
+from flowscape.problem import Teacher, TwoLayer
+from flowscape.separation.features import at_point
 from flowscape.separation.imperfect import rank_drops
+from flowscape.separation.outputs import at_outputs
 from flowscape.separation.samples import jacobian_rank, separating_inputs
 
 SHIFTED = {"name": "tanh", "h": 0.3}
@@ -64,6 +67,60 @@ def test_the_rank_of_every_kind_of_branch_in_multiprecision(activation, bias, wi
                     quick = jacobian_rank(net, theta, x)
                     assert quick.rank == min(n, rho)
                     assert quick.certified
+
+
+CONSTANTS = {
+    "zeros and curved": (3, 1, "tanh", True, False, 0),
+    "three zeros": (
+        2,
+        1,
+        [{"name": "tanh", "s": 3.0}, {"name": "tanh", "c": -1.5}],
+        True,
+        False,
+        0,
+    ),
+    "sheet and curved": (3, 1, "tanh", True, False, 1),
+    "curved with output bias": (3, 1, "tanh", True, True, 0),
+    "even": (2, 1, "gauss", True, True, 0),
+    "no symmetry": (2, 1, ["tanh", "softplus"], True, False, 1),
+    "silent": (3, 1, "tanh", False, False, 0),
+    "silent with output bias": (2, 1, "tanh", False, True, 0),
+    "level": (3, 1, SHIFTED, False, True, 0),
+    "level, flat": (2, 1, "gauss", False, True, 0),
+}
+
+
+@pytest.mark.parametrize("d", [1, 2])
+@pytest.mark.parametrize("name", CONSTANTS)
+def test_the_rank_with_a_constant_group_in_multiprecision(name, d, rng):
+    """A constant group adds the features 1 and x (x only where sigma' is not 0, 1 where it varies).
+
+    Without bias a neuron at w = 0 has sigma(0) and sigma'(0) x: 1 counts if sigma(0) != 0.
+    """
+    m, m0, activation, bias, output_bias, flat = CONSTANTS[name]
+    small = TwoLayer(m0 + flat, d, activation, bias, 1, output_bias)
+    theta = np.random.default_rng([m, d]).normal(size=small.n_params)
+    small.unpack(theta).w[m0:] = 0.0
+    net = TwoLayer(m, d, activation, bias, 1, output_bias)
+    kinds = set()
+    for orbit in branches(net, Teacher(small, theta)).orbits():
+        branch = orbit.representative
+        kind = branch.shape.constant.kind
+        kinds.add(kind)
+        one = output_bias or (bias and kind != "none")
+        slope = kind in ("zeros", "sheet", "curved") or (
+            kind in ("silent", "level") and activation != "gauss"
+        )
+        rho = branch.r + (branch.r - branch.l) * net.neuron_inputs + one + d * slope
+        point = branch.sample(rng)
+        for n in (rho - 1, rho + 1):
+            x = 1.5 * rng.normal(size=(n, d))
+            exact = jacobian_rank(net, point, x, digits=60)
+            assert exact.rank == min(n, rho), (branch.name, n)
+            assert jacobian_rank(net, point, x).rank == min(n, rho)
+        assert at_point(branch, point).rank == rho
+        assert at_outputs(branch, point).rank == rho
+    assert kinds - {"none"}
 
 
 def test_certificates_hold_where_the_matrix_is_nearly_singular(rng):
