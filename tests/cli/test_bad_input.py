@@ -41,6 +41,7 @@ def edit(content, path, value):
         ("network.biass", True, ["'biass'", "did you mean 'bias'"]),
         ("samples.sizes", [0], ["sizes[0]=0 must be an integer >= 1"]),
         ("samples.sizes", [], ["sizes=[] is empty"]),
+        ("samples.sizes", [2**31], ["sizes=2147483648", "may ask for 100000000 samples"]),
         ("samples.size", [3], ["'size'", "did you mean 'sizes'"]),
         ("init.scales", [0.0], ["scales[0]=0.0 must be a finite number > 0"]),
         ("init.seeds", 0, ["seeds=0 must be an integer >= 1"]),

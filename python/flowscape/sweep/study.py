@@ -26,6 +26,8 @@ Floats = NDArray[np.float64]
 DATA_COPY = "data.npz"
 MOST_RUNS: int = 10**9
 """Largest number of flows of a study."""
+MOST_SAMPLES: int = 10**8
+"""Largest sample size of a study."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,11 @@ class Study:
     flow: FlowOptions = field(default_factory=FlowOptions)
 
     def __post_init__(self) -> None:
+        if max(self.sizes) > MOST_SAMPLES:
+            raise OptionError(
+                f"study {self.name!r} asks for sizes={max(self.sizes)} and may ask for "
+                f"{MOST_SAMPLES} samples; lower sizes"
+            )
         if self.runs > MOST_RUNS:
             raise OptionError(
                 f"study {self.name!r} asks for {self.runs} runs and may have {MOST_RUNS}; "
