@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from flowscape.separation.result import Separation
 
 Floats = NDArray[np.float64]
+Parts = tuple[Floats, Floats, Floats]
 
 _SINGULAR = 1e-7
 
@@ -78,15 +79,31 @@ class Branch:
 
         Without constant group, output bias and with one output: r + (m + m0 - r) D.
         """
+        return self._grouped_codim + self.constant_group.codim(self.shape.constant.size)
+
+    @property
+    def _grouped_codim(self) -> int:
+        """Number of equations of the labelled and free groups."""
         s, shape = self.setting, self.shape
         rest = s.width - shape.constant.size
-        grouped = shape.r * s.outputs + (rest + len(shape.labelled) - shape.r) * s.incoming
-        return grouped + self.constant_group.codim(shape.constant.size)
+        return shape.r * s.outputs + (rest + len(shape.labelled) - shape.r) * s.incoming
 
     @property
     def dim(self) -> int:
         """P - codim."""
         return self.setting.n_params - self.codim
+
+    @property
+    def generic_rank(self) -> int | None:
+        """Rank of the Jacobian at generic points, for many separating inputs.
+
+        r + (r - l) D for one output, without output bias and constant group (Local Recovery,
+        Corollary 3.4); None where it is not known in closed form.
+        """
+        s = self.setting
+        if s.outputs > 1 or s.output_bias or self.shape.constant.size > 0:
+            return None
+        return self.r + (self.r - self.l) * s.incoming
 
     @property
     def separation_size(self) -> int:
@@ -199,8 +216,7 @@ class Branch:
         matrix, right = self.linear_equations()
         result = rows @ matrix.T - right
         if not self.is_affine:
-            curved = self.constant_group.residual(self._constant_point(rows))
-            result = np.concatenate([result, curved], axis=1)
+            result = np.concatenate([result, self._curved(rows)], axis=1)
         return result if batched else result[0]
 
     def equations_jacobian(self, theta: ArrayLike) -> Floats:
@@ -210,15 +226,7 @@ class Branch:
         matrix, _ = self.linear_equations()
         if self.is_affine:
             return matrix
-        values, slopes = self.constant_group.residual_jacobian(self._constant_point(row[None]))
-        curved = np.zeros((s.outputs, s.n_params))
-        for o in range(s.outputs):
-            for place, k in enumerate(self.blocks[0]):
-                curved[o, s.a_index(k, o)] = values[0, place]
-                curved[o, s.v_index(k, s.inputs)] = slopes[0, place, o]
-            if s.output_bias:
-                curved[o, s.c_index(o)] = 1.0
-        return np.concatenate([matrix, curved])
+        return np.concatenate([matrix, self._curved_jacobian(row)])
 
     def tangent(self, theta: ArrayLike) -> Floats:
         """Return an orthonormal basis (P, dim) of the tangent space at a point (P,) of it.
@@ -246,11 +254,8 @@ class Branch:
         outgoing = rng.normal(size=(1, s.width, s.outputs))
         incoming = rng.normal(size=(1, s.width, s.incoming))
         constant = np.zeros((1, s.outputs))
-        outgoing, incoming, constant = self._groups(outgoing, incoming, constant)
-        members = list(self.blocks[0])
-        point = self.constant_group.sample(rng, len(members))
-        outgoing[:, members], incoming[:, members] = point.outgoing, point.incoming
-        theta: Floats = s.join(outgoing, incoming, point.constant)[0]
+        parts = self._sample(self._groups(outgoing, incoming, constant), rng)
+        theta: Floats = s.join(*parts)[0]
         return theta
 
     def intersection(self, *others: Branch) -> AffineSubspace | None:
@@ -333,14 +338,44 @@ class Branch:
 
         All `codim` of them if the branch is affine, else all but the curved ones.
         """
+        slack = [self._slack_terms(o) for o in range(self.setting.outputs)]
         return linear_equations(
-            self.setting, self.target, self.blocks, self.signs, self.constant_group
+            self.setting, self.target, self.blocks, self.signs, self.constant_group, slack
         )
 
+    def _slack_terms(self, output: int) -> dict[int, float]:
+        """Return what takes up a constant, as a linear function of theta."""
+        return {self.setting.c_index(output): 1.0} if self.setting.output_bias else {}
+
+    def _slack(self, rows: Floats) -> Floats:
+        """Return the value of `_slack_terms`, (B, O)."""
+        return self.setting.split(rows)[2]
+
     def _constant_point(self, rows: Floats) -> Point:
-        outgoing, incoming, constant = self.setting.split(rows)
+        outgoing, incoming, _ = self.setting.split(rows)
         members = list(self.blocks[0])
-        return Point(outgoing[:, members], incoming[:, members], constant)
+        return Point(outgoing[:, members], incoming[:, members], self._slack(rows))
+
+    def _curved(self, rows: Floats) -> Floats:
+        """Return the values (B, k) of the equations that are not linear."""
+        if self.constant_group.is_affine:
+            return np.zeros((len(rows), 0))
+        return self.constant_group.residual(self._constant_point(rows))
+
+    def _curved_jacobian(self, row: Floats) -> Floats:
+        """Return the derivative (k, P) of `_curved` at one point (P,)."""
+        s = self.setting
+        if self.constant_group.is_affine:
+            return np.zeros((0, s.n_params))
+        values, slopes = self.constant_group.residual_jacobian(self._constant_point(row[None]))
+        curved = np.zeros((s.outputs, s.n_params))
+        for o in range(s.outputs):
+            for place, k in enumerate(self.blocks[0]):
+                curved[o, s.a_index(k, o)] = values[0, place]
+                curved[o, s.v_index(k, s.inputs)] = slopes[0, place, o]
+            for place, factor in self._slack_terms(o).items():
+                curved[o, place] = factor
+        return curved
 
     def _groups(
         self, outgoing: Floats, incoming: Floats, constant: Floats
@@ -361,11 +396,23 @@ class Branch:
         return outgoing, incoming, constant
 
     def _project(self, rows: Floats) -> Floats:
-        outgoing, incoming, constant = self._groups(*self.setting.split(rows))
+        return self.setting.join(*self._complete(self._groups(*self.setting.split(rows))))
+
+    def _complete(self, parts: Parts) -> Parts:
+        """Return the nearest points that obey all equations, given those of the groups."""
+        outgoing, incoming, constant = parts
         k = list(self.blocks[0])
         point = self.constant_group.project(Point(outgoing[:, k], incoming[:, k], constant))
         outgoing[:, k], incoming[:, k] = point.outgoing, point.incoming
-        return self.setting.join(outgoing, incoming, point.constant)
+        return outgoing, incoming, point.constant
+
+    def _sample(self, parts: Parts, rng: np.random.Generator) -> Parts:
+        """Return a random member, given a point that obeys the equations of the groups."""
+        outgoing, incoming, _ = parts
+        k = list(self.blocks[0])
+        point = self.constant_group.sample(rng, len(k))
+        outgoing[:, k], incoming[:, k] = point.outgoing, point.incoming
+        return outgoing, incoming, point.constant
 
 
 def _rows(theta: ArrayLike, n_params: int) -> tuple[Floats, bool]:

@@ -1,7 +1,8 @@
 """The constant group: neurons with zero input weight, which together make the constant part.
 
 All functions work on a batch of points given by the group's own coordinates: outgoing (B, q, O),
-centred incoming (B, q, D) and the output bias (B, O), which is 0 where there is none.
+centred incoming (B, q, D) and the slack (B, O): the output bias, which is 0 where there is none,
+or in a coupled family all that can take up a constant (`coupling`).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from flowscape.branches.groups import add_up, squared_norm
 from flowscape.branches.setting import Setting
-from flowscape.branches.shapes import CURVED, EMPTY, LEVEL, SHEET, SILENT, ZEROS, Variant
+from flowscape.branches.shapes import CURVED, EMPTY, LEVEL, OPEN, SHEET, SILENT, ZEROS, Variant
 
 Floats = NDArray[np.float64]
 
@@ -25,7 +26,7 @@ _FLAT = 1e-40  # sum of sigma(b_k)^2 below which all b_k are zeros
 
 
 class Point(NamedTuple):
-    """Coordinates of a constant group: outgoing, centred incoming, output bias."""
+    """Coordinates of a constant group: outgoing, centred incoming, slack."""
 
     outgoing: Floats
     incoming: Floats
@@ -46,12 +47,20 @@ class ConstantGroup:
         The zeros of the neurons in order, or the interval of b.
     target : (O,) ndarray
         C0.
+    slack : float, optional
+        Moving the slack by y costs the squared distance |y|^2 / slack; 0: there is none. By
+        default 1 with an output bias, else 0.
     """
 
     setting: Setting
     kind: str
     variant: Variant
     target: Floats
+    slack: float | None = None
+
+    @property
+    def _slack(self) -> float:
+        return float(self.setting.output_bias) if self.slack is None else self.slack
 
     @property
     def is_affine(self) -> bool:
@@ -59,12 +68,12 @@ class ConstantGroup:
         return self.kind not in (SHEET, CURVED)
 
     def codim(self, size: int) -> int:
-        """Return the number of equations for `size` neurons, the output bias included."""
+        """Return the number of equations for `size` neurons, that of the slack included."""
         s = self.setting
         if self.kind == ZEROS:
             return size * s.incoming
         outputs = s.outputs
-        if self.kind in (EMPTY, SILENT) and not s.output_bias:
+        if self.kind in (EMPTY, SILENT, OPEN) and not self._slack:
             outputs = 0
         return size * s.inputs + outputs
 
@@ -84,10 +93,10 @@ class ConstantGroup:
         elif self.kind == LEVEL:
             size = outgoing.shape[1]
             gap = constant + s.at_zero * add_up(outgoing) - self.target
-            step = gap / (1.0 + size * s.at_zero**2)
+            step = gap / (self._slack + size * s.at_zero**2)
             outgoing = outgoing - s.at_zero * step[:, None, :]
-            constant = constant - step
-        elif s.output_bias:
+            constant = constant - self._slack * step
+        elif self._slack:
             constant = np.broadcast_to(self.target, constant.shape)
         return Point(outgoing, incoming, constant)
 
@@ -109,18 +118,19 @@ class ConstantGroup:
         values, slopes = self._values(point.incoming)
         return values, point.outgoing * slopes[:, :, None]
 
-    def sample(self, rng: np.random.Generator, size: int) -> Point:
-        """Return one random member, batch axis of length 1."""
+    def sample(self, rng: np.random.Generator, size: int, constant: Floats | None = None) -> Point:
+        """Return one random member, batch axis of length 1; near a given slack (1, O)."""
         s = self.setting
         outgoing = rng.normal(size=(1, size, s.outputs))
         incoming = np.zeros((1, size, s.incoming))
-        constant = np.zeros((1, s.outputs))
         if self.kind == SHEET:
             incoming[0, 0, -1] = self._inside(rng.normal(scale=1.0)) - s.centre
-        elif self.kind == CURVED:
+        elif self.kind in (CURVED, OPEN):
             incoming[0, :, -1] = rng.normal(size=size)
-        if s.output_bias:
-            constant = constant + rng.normal(size=s.outputs)
+        if constant is None:
+            constant = np.zeros((1, s.outputs))
+            if self._slack:
+                constant = constant + rng.normal(size=s.outputs)
         point = Point(outgoing, incoming, constant)
         if self.kind in (SHEET, CURVED):
             return self._lift(point, incoming[:, :, -1])
@@ -151,14 +161,14 @@ class ConstantGroup:
         ratio = self._gap(point, values) / np.maximum(self._norm2(values), _FLAT)[:, None]
         incoming = np.zeros_like(point.incoming)
         incoming[:, :, -1] = biases
-        constant = point.constant + ratio if self.setting.output_bias else point.constant
+        constant = point.constant + self._slack * ratio
         return Point(point.outgoing + values[:, :, None] * ratio[:, None, :], incoming, constant)
 
     def _gap(self, point: Point, values: Floats) -> Floats:
         return self.target - point.constant - add_up(point.outgoing * values[:, :, None])
 
     def _norm2(self, values: Floats) -> Floats:
-        return squared_norm(values) + float(self.setting.output_bias)
+        return squared_norm(values) + self._slack
 
     def _cost(self, point: Point, biases: Floats) -> Floats:
         values, _ = self._sigma(biases)
@@ -245,7 +255,7 @@ class ConstantGroup:
         """
         s = self.setting
         size = point.outgoing.shape[1]
-        if s.output_bias or np.any(self.target) or size <= s.outputs or not s.zeros:
+        if self._slack or np.any(self.target) or size <= s.outputs or not s.zeros:
             return found
         zeros = np.asarray(s.zeros) - s.centre
         b = point.incoming[:, :, -1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from flowscape.branches.coupled_family import CoupledBranches
 from flowscape.branches.exponential import ExponentialBranches
 from flowscape.branches.exponential_chart import is_exponential
 from flowscape.branches.family import Branches
@@ -35,13 +36,15 @@ def branches(net: TwoLayer, teacher: Teacher) -> Branches:
     Notes
     -----
     Local Recovery, section 3.4, extended by signs and by the constant group; proofs in
-    ``docs/theory.md``, checks in ``tests/unit/branches/test_components.py``. For exponential
+    ``docs/theory.md``, checks in ``tests/unit/branches/test_components.py``. Odd plus a constant,
+    even plus a linear function: ``docs/families.md``. For exponential
     activations with a bias the branches are those without bias, pulled back
     (``docs/families-by-chart.md``).
     """
     if is_exponential(net):
         return ExponentialBranches(net, teacher)
-    return Branches(net, teacher)
+    setting = setting_of(net)
+    return (CoupledBranches if setting.level or setting.slope else Branches)(net, teacher)
 
 
 def why_unknown(net: TwoLayer) -> str:

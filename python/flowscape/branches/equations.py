@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,10 +22,14 @@ def linear_equations(
     blocks: Blocks,
     signs: tuple[int, ...],
     constant: ConstantGroup,
+    slack: Sequence[Mapping[int, float]],
+    others: Iterable[tuple[Mapping[int, float], float]] = (),
 ) -> tuple[Floats, Floats]:
     """Return (matrix, right side) with independent rows; arguments as in `Branch`.
 
-    The nonlinear equations of a curved constant group are left out.
+    The nonlinear equations of a curved constant group are left out. `slack` is, for every output,
+    what takes up a constant, as a linear function of theta: the output bias, if there is nothing
+    else. `others` are further equations.
     """
     rows = _Rows(setting.n_params)
     pull = setting.pull(signs)
@@ -39,7 +43,9 @@ def linear_equations(
         for o in range(setting.outputs):
             terms = {setting.a_index(k, o): float(pull[k]) for k in block}
             rows.add(terms, weight[o])
-    _constant_rows(rows, setting, blocks[0], constant)
+    _constant_rows(rows, setting, blocks[0], constant, slack)
+    for terms, right in others:
+        rows.add(terms, right)
     return rows.arrays()
 
 
@@ -94,17 +100,22 @@ def _free_rows(
 
 
 def _constant_rows(
-    rows: _Rows, setting: Setting, members: tuple[int, ...], constant: ConstantGroup
+    rows: _Rows,
+    setting: Setting,
+    members: tuple[int, ...],
+    constant: ConstantGroup,
+    slack: Sequence[Mapping[int, float]],
 ) -> None:
     for place, k in enumerate(members):
         for j in range(setting.inputs):
             rows.add({setting.v_index(k, j): 1.0}, 0.0)
         if constant.kind == ZEROS:
             rows.add({setting.v_index(k, setting.inputs): 1.0}, constant.variant[place])
-    if not (setting.output_bias and constant.is_affine):
+    if not constant.is_affine or constant.kind == ZEROS:
         return
     for o in range(setting.outputs):
-        terms = {setting.c_index(o): 1.0}
+        terms = dict(slack[o])
         if constant.kind == LEVEL:
             terms |= {setting.a_index(k, o): setting.at_zero for k in members}
-        rows.add(terms, constant.target[o])
+        if terms:
+            rows.add(terms, constant.target[o])

@@ -128,6 +128,11 @@ class ExponentialBranch(Branch):
         """Whether the closure is an affine subspace: only where every neuron has a = 0."""
         return not self.blocks[0] and not self.shape.labelled and self.l == self.r
 
+    @property
+    def generic_rank(self) -> int | None:
+        """Rank of the Jacobian at generic points: that of the image, r + (r - l) d."""
+        return self.image.generic_rank
+
     def equations(self, theta: ArrayLike) -> Floats:
         """Return the equations of the image at the image of points: `codim` independent ones.
 

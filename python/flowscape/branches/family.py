@@ -12,7 +12,6 @@ from typing import overload
 from numpy.typing import ArrayLike
 
 from flowscape.branches.branch import Branch
-from flowscape.branches.groups import sign_choices
 from flowscape.branches.locate import Family, Location, locate
 from flowscape.branches.meeting import member
 from flowscape.branches.partitions import Blocks
@@ -67,6 +66,8 @@ class Branches(Sequence[Branch]):
     message : str
         Why there is no branch; empty if there are branches.
     """
+
+    branch_type: type[Branch] = Branch
 
     def __init__(self, net: TwoLayer, teacher: Teacher) -> None:
         self.net = net
@@ -137,7 +138,7 @@ class Branches(Sequence[Branch]):
             for blocks in shape.all_blocks():
                 for signs in self._sign_rows(shape, blocks):
                     for variant in shape.constant.variants:
-                        yield Branch(
+                        yield self.branch_type(
                             self.setting, self.target, shape, blocks, signs, variant, orbit, index
                         )
                         index += 1
@@ -148,10 +149,7 @@ class Branches(Sequence[Branch]):
         if not self.setting.signed:
             yield (1,) * width
             return
-        tables = [
-            sign_choices(len(block), True, place >= len(shape.labelled)).astype(int).tolist()
-            for place, block in enumerate(blocks[1:])
-        ]
+        tables = [table.astype(int).tolist() for table in shape.sign_tables(True)]
         places = [k for block in blocks[1:] for k in block]
         for rows in product(*reversed(tables)):
             signs = [1] * width
@@ -227,7 +225,7 @@ class Branches(Sequence[Branch]):
     def _branch(self, orbit: int, rank: int) -> Branch:
         start = self.ends[orbit - 1] if orbit else 0
         shape, blocks, signs, variant = member(self.shapes[orbit], self.setting.signed, rank)
-        return Branch(
+        return self.branch_type(
             setting=self.setting,
             target=self.target,
             shape=shape,

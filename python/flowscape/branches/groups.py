@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cache
 from itertools import product
 
 import numpy as np
@@ -48,13 +49,23 @@ def project_free(outgoing: Floats, incoming: Floats, signs: Floats, pull: Floats
     return outgoing - pull[:, None] * gap[:, None, :] / len(signs), fixed
 
 
-def sign_choices(size: int, signed: bool, free: bool) -> Floats:
-    """Return the sign vectors (S, size) of a group; a free group keeps its first sign."""
+@cache
+def sign_choices(size: int, signed: bool, free: bool, minus: int | None = None) -> Floats:
+    """Return the sign vectors (S, size) of a group; a free group keeps its first sign.
+
+    `minus` asks for those with so many minus signs; of a free group, whose overall sign is no
+    choice, for those with so many or so few.
+    """
     if not signed:
         return np.ones((1, size))
     fixed = 1 if free else 0
     rows = [(1.0,) * fixed + row for row in product((1.0, -1.0), repeat=size - fixed)]
-    return np.array(rows).reshape(len(rows), size)
+    if minus is not None:
+        wanted = {minus, size - minus} if free else {minus}
+        rows = [row for row in rows if row.count(-1.0) in wanted]
+    table = np.array(rows).reshape(len(rows), size)
+    table.flags.writeable = False
+    return table
 
 
 def best_choice(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,6 +19,7 @@ __all__ = ["AffineSubspace", "intersect"]
 Floats = NDArray[np.float64]
 
 _ZERO = ("zero",)
+_CANCELLED = 1e-12
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,9 @@ def intersect(branches: Sequence[BranchParts]) -> AffineSubspace | None:
     vertices and the neurons the edges of a signed graph. A connected part with E vertices has rank
     E, or E - 1 if its signs can be switched to +1 and no neuron hangs on one vertex only;
     then the right sides of both branches must add up alike. With more branches exact elimination
-    over the rationals takes the graph's place. For generic activations this is Local Recovery,
+    over the rationals takes the graph's place, also where an activation that is odd plus a
+    constant adds an equation for all neurons (there sums of target weights count as 0 within
+    round-off). For generic activations this is Local Recovery,
     Lemma 3.5, corrected: dimension D(c - m0) + m - (r + r' - c), c blocks of the join.
     """
     setting = branches[0].setting
@@ -234,22 +237,29 @@ class _Equations:
         self.rows: list[dict[int, int]] = []
         self.rights: list[tuple[int, str | int | None]] = []  # (branch, right side)
         self.n_branches = len(branches)
+        self.level = setting.level
+        self.target = branches[0].target
         for number, branch in enumerate(branches):
             m0, pull = len(branch.shape.labelled), setting.pull(branch.signs)
             for place, block in enumerate(branch.blocks[1:]):
                 self.rows.append({k: int(pull[k]) for k in block})
                 self.rights.append((number, place if place < m0 else None))
-            if not setting.output_bias or branch.shape.constant.kind not in (EMPTY, SILENT, LEVEL):
+            shared = setting.output_bias or setting.level
+            if not shared or branch.shape.constant.kind not in (EMPTY, SILENT, LEVEL):
                 continue
             # c + sigma(0) sum a = C0, divided by sigma(0): c / sigma(0) is one more edge
-            row = {setting.width: 1}
-            if branch.shape.constant.kind == LEVEL:
+            row = {setting.width: 1} if setting.output_bias else {}
+            if setting.level:  # kappa takes the place of sigma(0), for all neurons
+                row |= dict.fromkeys(range(setting.width), 1)
+            elif branch.shape.constant.kind == LEVEL:
                 row |= dict.fromkeys(branch.blocks[0], 1)
             self.rows.append(row)
             self.rights.append((number, "constant"))
 
     def rank(self) -> int | None:
         """Return the rank, None if the equations contradict each other."""
+        if self.level:
+            return self._eliminated(self._cancels)
         return self._graph_rank() if self.n_branches <= 2 else self._eliminated()
 
     def _graph_rank(self) -> int | None:
@@ -294,7 +304,17 @@ class _Equations:
                 total[right] = total.get(right, 0) + sign
         return not any(total.values())
 
-    def _eliminated(self) -> int | None:
+    def _cancels(self, names: Sequence[str], factors: Sequence[int]) -> bool:
+        """Return whether a combination of right sides is 0; sums of weights may vanish."""
+        values = {str(t): weight for t, weight in enumerate(self.target.outgoing)}
+        values["constant"] = self.target.constant / self.level
+        terms = [factor * values[name] for name, factor in zip(names, factors, strict=True)]
+        size = sum(float(np.linalg.norm(term)) for term in terms)
+        return bool(np.linalg.norm(np.sum(terms, axis=0)) <= _CANCELLED * size)
+
+    def _eliminated(
+        self, cancels: Callable[[Sequence[str], Sequence[int]], bool] | None = None
+    ) -> int | None:
         """Return the rank by elimination with integers (no division, rows kept primitive)."""
         names = sorted({str(right) for _, right in self.rights if right is not None})
         rows = []
@@ -302,10 +322,15 @@ class _Equations:
             full = [row.get(edge, 0) for edge in range(self.edges)]
             full += [int(str(right) == name and right is not None) for name in names]
             rows.append(full)
-        return eliminate(rows, self.edges)
+        vanish = None if cancels is None else partial(cancels, names)
+        return eliminate(rows, self.edges, vanish)
 
 
-def eliminate(rows: list[list[int]], columns: int) -> int | None:
+def eliminate(
+    rows: list[list[int]],
+    columns: int,
+    vanish: Callable[[Sequence[int]], bool] | None = None,
+) -> int | None:
     """Return the rank of the first `columns` columns, None if the rest contradicts it.
 
     Parameters
@@ -314,6 +339,8 @@ def eliminate(rows: list[list[int]], columns: int) -> int | None:
         Coefficients and, behind them, formal right sides. Changed in place.
     columns : int
         Number of coefficients.
+    vanish : callable, optional
+        Whether a combination of the right sides is 0; by default only the empty one is.
     """
     rank = 0
     for column in range(columns):
@@ -327,4 +354,5 @@ def eliminate(rows: list[list[int]], columns: int) -> int | None:
                 row = [head[column] * x - factor * y for x, y in zip(rows[i], head, strict=True)]
                 rows[i] = row
         rank += 1
-    return None if any(any(row) for row in rows[rank:]) else rank
+    left = [row[columns:] for row in rows[rank:] if any(row[columns:])]
+    return None if any(vanish is None or not vanish(row) for row in left) else rank

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from flowscape.branches.branch import Branch
+from flowscape.branches.coupled_search import CoupledSearch
 from flowscape.branches.group_costs import most_rows
 from flowscape.branches.meeting import corner, member
 from flowscape.branches.reduce import Reduced
@@ -73,6 +76,9 @@ class Family:
         Cumulative numbers of sets of the orbits.
     search : type of Search
         How the distances are computed.
+    branch_at : callable, optional
+        (orbit, rank within it) to the branch; given where the groups of a branch are coupled, so
+        that distances are not sums over groups.
     """
 
     setting: Setting
@@ -80,6 +86,7 @@ class Family:
     shapes: tuple[Shape, ...]
     ends: tuple[int, ...]
     search: type[Search] = Search
+    branch_at: Callable[[int, int], Branch] | None = None
 
 
 def locate(family: Family, theta: ArrayLike, tol: float, *, margin: float) -> Location:
@@ -118,16 +125,21 @@ def locate(family: Family, theta: ArrayLike, tol: float, *, margin: float) -> Lo
     setting = family.setting
     rows = float_array("theta", theta, (setting.n_params,), ("B", setting.n_params))
     tol, margin = check_positive("tol", tol), check_positive("margin", margin, zero=True)
-    partitions = sum(shape.n_partitions for shape in family.shapes)
+    coupled = family.branch_at is not None
+    partitions = sum(
+        shape.n_sets(True) if coupled else shape.n_partitions for shape in family.shapes
+    )
     if partitions > MOST_PARTITIONS:
         raise ProblemError(
-            f"width={setting.width} gives {partitions} partitions and must give at most "
-            f"{MOST_PARTITIONS} to search them all; use `matching` for one network"
+            f"width={setting.width} gives {partitions} partitions{' with signs' * coupled} and "
+            f"must give at most {MOST_PARTITIONS} to search them all; use `matching` for one "
+            "network"
         )
     batch = np.atleast_2d(rows)
     finite = np.flatnonzero(np.isfinite(batch).all(axis=1))
-    chunk = min(_CHUNK, max(1, _TABLE // most_rows(setting, family.target.m0)))
-    found = _Found(len(batch), len(family.shapes))
+    most = partitions if coupled else most_rows(setting, family.target.m0)
+    chunk = min(_CHUNK, max(1, _TABLE // most))
+    found = (_CoupledFound if coupled else _Found)(len(batch), len(family.shapes))
     with np.errstate(over="ignore"):
         for start in range(0, len(finite), chunk):
             found.search(family, batch, finite[start : start + chunk], tol)
@@ -151,11 +163,7 @@ class _Found:
         """Fill in the distances and orbits of some points."""
         search = family.search(family.setting, family.target, family.shapes, batch[rows])
         distances = search.distances()
-        self.distances[rows] = distances
-        near = np.argmin(distances, axis=1)
-        others = distances.copy()
-        others[np.arange(len(rows)), near] = np.inf
-        self.orbits[rows] = np.stack([near, np.argmin(others, axis=1)], axis=1)
+        self._order(rows, distances)
         # the next one matters where exactly two are near
         asked = np.stack([np.isfinite(distances.min(axis=1)), (distances <= tol).sum(axis=1) == 2])
         for orbit in np.unique(self.orbits[rows]):
@@ -163,6 +171,13 @@ class _Found:
             if len(place):
                 groups = search.groups(family.shapes[orbit], place)
                 self._groups.setdefault(int(orbit), []).append((rows[place], which, groups))
+
+    def _order(self, rows: Ints, distances: Floats) -> None:
+        self.distances[rows] = distances
+        near = np.argmin(distances, axis=1)
+        others = distances.copy()
+        others[np.arange(len(rows)), near] = np.inf
+        self.orbits[rows] = np.stack([near, np.argmin(others, axis=1)], axis=1)
 
     def rank(self, family: Family, batch: Floats) -> None:
         """Fill in the sets."""
@@ -172,6 +187,20 @@ class _Found:
             shape = family.shapes[orbit]
             ranks = rank_sets(family.setting, family.target, shape, batch[rows], groups)
             self.sets[rows, which] = start + ranks
+
+
+class _CoupledFound(_Found):
+    """The same where distances are not sums over groups."""
+
+    def search(self, family: Family, batch: Floats, rows: Ints, tol: float) -> None:
+        """Fill in the distances, orbits and sets of some points."""
+        assert family.branch_at is not None
+        search = CoupledSearch(family.setting, family.target, family.branch_at, batch[rows])
+        columns = [search.nearest(o, shape) for o, shape in enumerate(family.shapes)]
+        self._order(rows, np.stack([column[0] for column in columns], axis=1))
+        starts = np.array([0, *family.ends[:-1]])
+        sets = starts + np.stack([column[1] for column in columns], axis=1)
+        self.sets[rows] = np.take_along_axis(sets, self.orbits[rows], axis=1)
 
 
 def _decide(family: Family, batch: Floats, found: _Found, tol: float, margin: float) -> Location:

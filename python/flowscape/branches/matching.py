@@ -46,8 +46,11 @@ class Matching:
         Largest norm of the sum of outgoing weights of a free group; 0 without free groups.
     constant_error : float
         Distance of the constant part.
+    linear_error : float
+        Distance of the linear part that neurons with flipped signs leave, where the activation
+        is even plus a linear function; else 0.
     perfect : bool
-        All four errors are within the tolerance: the network is the target, up to it.
+        All five errors are within the tolerance: the network is the target, up to it.
     notes : tuple of str
         What the reduction of the network did.
     target : Reduced
@@ -61,6 +64,7 @@ class Matching:
     outgoing_error: Floats
     free_error: float
     constant_error: float
+    linear_error: float
     perfect: bool
     notes: tuple[str, ...]
     target: Reduced
@@ -119,7 +123,8 @@ def matching(
     free = [g for g in range(len(found.sums)) if g not in labelled]
     free_error = float(np.linalg.norm(found.sums[free], axis=1).max(initial=0.0))
     constant_error = float(np.linalg.norm(found.constant - target.constant))
-    errors = [*incoming_error, *outgoing_error, free_error, constant_error]
+    linear_error = abs(setting.slope) * float(np.linalg.norm(found.linear - target.linear))
+    errors = [*incoming_error, *outgoing_error, free_error, constant_error, linear_error]
     return Matching(
         labels=labels,
         groups=found.group,
@@ -128,6 +133,7 @@ def matching(
         outgoing_error=outgoing_error,
         free_error=free_error,
         constant_error=constant_error,
+        linear_error=linear_error,
         perfect=bool(max(errors) <= tol),
         notes=found.notes,
         target=target,

@@ -6,12 +6,12 @@ docs/branch-meeting.md derives the quantities and says to which order they are c
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from flowscape.branches.groups import sign_choices
 from flowscape.branches.partitions import Blocks
 from flowscape.branches.reduce import FREE
 from flowscape.branches.setting import Setting
@@ -34,15 +34,14 @@ class Member(NamedTuple):
 def member(shape: Shape, signed: bool, rank: int) -> Member:
     """Return the set number `rank` of an orbit."""
     rest, variant = divmod(rank, len(shape.constant.variants))
-    partition, bits = divmod(rest, 2**shape.sign_bits) if signed else (rest, 0)
+    tables = shape.sign_tables(signed)
+    partition, bits = divmod(rest, prod(len(table) for table in tables))
     blocks = shape.blocks(partition)
     signs = [1] * shape.width
-    if signed:
-        for place, block in enumerate(blocks[1:]):
-            table = sign_choices(len(block), True, place >= len(shape.labelled))
-            bits, row = divmod(bits, len(table))
-            for k, sign in zip(block, table[row], strict=True):
-                signs[k] = int(sign)
+    for table, block in zip(tables, blocks[1:], strict=True):
+        bits, row = divmod(bits, len(table))
+        for k, sign in zip(block, table[row], strict=True):
+            signs[k] = int(sign)
     return Member(shape, blocks, tuple(signs), shape.constant.variants[variant])
 
 
@@ -109,6 +108,10 @@ def corner(setting: Setting, held: Member, free: Member) -> Corner | None:
     if len(changed) != 1 or two[changed[0]] != FREE:
         return None
     k = changed[0]
+    if setting.level or setting.slope:
+        shared = next((b for b in held.blocks[1:] if k in b), ())
+        if len({held.signs[j] for j in shared}) == 2:
+            return None  # the equation for all groups changes what is fast
     rest = [j for j in range(setting.width) if j != k]
     if any(one[j] != FREE and held.signs[j] != free.signs[j] for j in rest):
         return None

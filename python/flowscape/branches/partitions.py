@@ -144,22 +144,25 @@ def integer_partitions(n: int, parts: int, largest: int | None = None) -> Iterat
             yield (first, *rest)
 
 
-def _runs(sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Yield (size, multiplicity) of a non-increasing tuple."""
-    for size in dict.fromkeys(sizes):
-        yield size, sizes.count(size)
+def _runs(sizes: Sequence[int], marks: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yield (size, multiplicity) of the blocks that are alike, in their order."""
+    kinds = list(zip(sizes, marks or (0,) * len(sizes), strict=True))
+    for kind in dict.fromkeys(kinds):
+        yield kind[0], kinds.count(kind)
 
 
-def count_blocks(m: int, labelled: Sequence[int], free: Sequence[int]) -> int:
+def count_blocks(
+    m: int, labelled: Sequence[int], free: Sequence[int], marks: Sequence[int] = ()
+) -> int:
     """Return the number of ways to fill blocks of the given sizes with m distinct neurons.
 
-    Blocks of `labelled` are distinguished, blocks of `free` only by their size. The sizes
-    must add up to m.
+    Blocks of `labelled` are distinguished, blocks of `free` only by their size, and by their
+    marks if there are any; equal ones stand together. The sizes must add up to m.
     """
     total = factorial(m)
     for size in (*labelled, *free):
         total //= factorial(size)
-    for _, multiplicity in _runs(free):
+    for _, multiplicity in _runs(free, marks):
         total //= factorial(multiplicity)
     return total
 
@@ -190,14 +193,16 @@ def _rank_subset(pool: Sequence[int], subset: Sequence[int]) -> int:
     return rank
 
 
-def unrank_blocks(m: int, labelled: Sequence[int], free: Sequence[int], rank: int) -> Blocks:
+def unrank_blocks(
+    m: int, labelled: Sequence[int], free: Sequence[int], rank: int, marks: Sequence[int] = ()
+) -> Blocks:
     """Return the rank-th way counted by `count_blocks`: labelled blocks, then free ones.
 
-    Blocks come in lexicographic order, the first one changing slowest. Free blocks of equal size
+    Blocks come in lexicographic order, the first one changing slowest. Free blocks that are alike
     come in the order of their smallest neuron.
     """
     pool: list[int] = list(range(m))
-    left = count_blocks(m, labelled, free)
+    left = count_blocks(m, labelled, free, marks)
     blocks: list[tuple[int, ...]] = []
     for size in labelled:
         left //= comb(len(pool), size)
@@ -205,7 +210,7 @@ def unrank_blocks(m: int, labelled: Sequence[int], free: Sequence[int], rank: in
         block = _unrank_subset(pool, size, digit)
         blocks.append(block)
         pool = [k for k in pool if k not in block]
-    for size, multiplicity in _runs(free):
+    for size, multiplicity in _runs(free, marks):
         left //= comb(len(pool), size * multiplicity)
         digit, rank = divmod(rank, left)
         union = list(_unrank_subset(pool, size * multiplicity, digit))
@@ -219,7 +224,13 @@ def unrank_blocks(m: int, labelled: Sequence[int], free: Sequence[int], rank: in
     return tuple(blocks)
 
 
-def rank_blocks(m: int, labelled: Sequence[int], free: Sequence[int], blocks: Blocks) -> int:
+def rank_blocks(
+    m: int,
+    labelled: Sequence[int],
+    free: Sequence[int],
+    blocks: Blocks,
+    marks: Sequence[int] = (),
+) -> int:
     """Return the rank of a partition in canonical order; inverse of `unrank_blocks`."""
     pool: list[int] = list(range(m))
     rank = 0
@@ -228,7 +239,7 @@ def rank_blocks(m: int, labelled: Sequence[int], free: Sequence[int], blocks: Bl
         block = queue.pop(0)
         rank = rank * comb(len(pool), size) + _rank_subset(pool, block)
         pool = [k for k in pool if k not in block]
-    for size, multiplicity in _runs(free):
+    for size, multiplicity in _runs(free, marks):
         group = [queue.pop(0) for _ in range(multiplicity)]
         union = sorted(k for block in group for k in block)
         rank = rank * comb(len(pool), size * multiplicity) + _rank_subset(pool, union)
@@ -240,10 +251,12 @@ def rank_blocks(m: int, labelled: Sequence[int], free: Sequence[int], blocks: Bl
     return rank
 
 
-def iterate_blocks(m: int, labelled: Sequence[int], free: Sequence[int]) -> Iterator[Blocks]:
+def iterate_blocks(
+    m: int, labelled: Sequence[int], free: Sequence[int], marks: Sequence[int] = ()
+) -> Iterator[Blocks]:
     """Yield what `unrank_blocks` gives for rank 0, 1, ..., several times as fast."""
     steps: list[tuple[str, int]] = [("any", size) for size in labelled]
-    for size, multiplicity in _runs(free):
+    for size, multiplicity in _runs(free, marks):
         steps.append(("union", size * multiplicity))
         steps.extend([("first", size)] * multiplicity)
     return _walk(tuple(range(m)), (), tuple(steps))

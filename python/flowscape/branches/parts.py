@@ -56,6 +56,10 @@ class BranchParts(Protocol):
         ...
 
     @property
+    def is_affine(self) -> bool:  # noqa: D102
+        ...
+
+    @property
     def constant_group(self) -> ConstantGroup:  # noqa: D102
         ...
 

@@ -141,6 +141,12 @@ def connected_components(family: Branches) -> list[tuple[int, ...]]:
     if isinstance(family, ExponentialBranches):
         return connected_components(family.image)
     everything = _listed(family)
+    s = family.setting
+    if s.slope or (s.level and not all(branch.is_affine for branch in everything)):
+        raise ProblemError(
+            f"activation={str(s.activation)!r} gives curved branches with coupled groups, which "
+            "need not be connected; connected components are not known, look at single branches"
+        )
     root = list(range(len(everything)))
 
     def find(i: int) -> int:

@@ -26,7 +26,8 @@ class Reduced:
         Centred (see `Setting.split`), distinct, also up to sign if the activation is odd or even,
         with non-zero input weights wherever a zero weight means a constant.
     constant : (O,) ndarray
-        The constant part C0; 0 where it is round-off.
+        The constant part C0; 0 where it is round-off. With `Setting.level` or `Setting.slope` the
+        constants that all neurons make are in it: what is left are odd or even functions.
     group : (m,) ndarray of int
         Index of each neuron's group of equal incoming vectors, CONSTANT or SILENT.
     signs : (m,) ndarray of int
@@ -39,6 +40,8 @@ class Reduced:
         The groups that are kept.
     notes : tuple of str
         What was merged, dropped or absorbed, in words; empty if nothing was.
+    linear : (O, d) ndarray
+        With `Setting.slope`: sum a_k w_k, so that slope * linear . x is the linear part; else 0.
     """
 
     outgoing: Floats
@@ -50,11 +53,23 @@ class Reduced:
     vectors: Floats
     live: NDArray[np.int64]
     notes: tuple[str, ...]
+    linear: Floats
 
     @property
     def m0(self) -> int:
         """Number of neurons left."""
         return len(self.outgoing)
+
+    def beside(self, setting: Setting) -> tuple[Floats, Floats]:
+        """Return the constant (O,) and the linear function (O, d) beside sum abar_t sigma(...).
+
+        They differ from `constant` and `linear`, which stand beside odd or even functions.
+        """
+        constant = self.constant - setting.level * self.outgoing.sum(axis=0)
+        if setting.bias:
+            constant = constant - setting.slope * self.outgoing.T @ self.incoming[:, -1]
+        made = self.outgoing.T @ self.incoming[:, : setting.inputs]
+        return constant, setting.slope * (self.linear - made)
 
     @property
     def has_constant(self) -> bool:
@@ -73,7 +88,7 @@ def reduce_network(setting: Setting, theta: Floats, tol: float) -> Reduced:
         Its parameters.
     tol : float
         Incoming vectors nearer than this are equal, input weights shorter than this are 0,
-        and so are sums of outgoing weights and constants below it (Euclidean norms).
+        and so are sums of outgoing weights, constants and linear parts below it (norms).
 
     Returns
     -------
@@ -85,6 +100,13 @@ def reduce_network(setting: Setting, theta: Floats, tol: float) -> Reduced:
     for k in np.flatnonzero(group == CONSTANT):
         at = incoming[k, -1] + setting.centre if setting.bias else 0.0
         total += outgoing[k] * float(setting.sigma(np.array([at]))[0][0])
+    others = np.flatnonzero(group != CONSTANT)
+    total += setting.level * outgoing[others].sum(axis=0)
+    if setting.bias:
+        total += setting.slope * outgoing[others].T @ incoming[others, -1]
+    linear = outgoing[others].T @ incoming[others, : setting.inputs]
+    if setting.slope == 0.0 or np.linalg.norm(linear) <= tol:
+        linear = np.zeros_like(linear)
     if np.linalg.norm(total) <= tol:
         total = np.zeros_like(total)
     count = max(int(group.max()) + 1, 0)
@@ -98,7 +120,7 @@ def reduce_network(setting: Setting, theta: Floats, tol: float) -> Reduced:
     if len(live) < count:
         notes.append(f"{count - len(live)} group(s) with outgoing sum 0 dropped")
     return Reduced(
-        sums[live], vectors[live], total, group, signs, sums, vectors, live, tuple(notes)
+        sums[live], vectors[live], total, group, signs, sums, vectors, live, tuple(notes), linear
     )
 
 

@@ -14,12 +14,6 @@ from flowscape.problem.traits import split, traits
 from flowscape.problem.zeros import zeros
 
 _RELATIONS = {
-    SymmetryClass.ODD_PLUS_CONSTANT: (
-        "sigma(c+z) + sigma(c-z) is constant, so a pair of neurons w, -w makes a constant"
-    ),
-    SymmetryClass.EVEN_PLUS_LINEAR: (
-        "sigma(c+z) - sigma(c-z) is linear in z, so pairs of neurons w, -w make linear functions"
-    ),
     SymmetryClass.ODD_PLUS_POLYNOMIAL: (
         "sigma(c+z) + sigma(c-z) is a polynomial, so pairs of neurons w, -w make polynomials"
     ),
@@ -31,6 +25,13 @@ _RELATIONS = {
     ),
     SymmetryClass.POLYNOMIAL: "its networks span a space of finite dimension",
 }
+
+_SYMMETRIC = (
+    SymmetryClass.ODD,
+    SymmetryClass.EVEN,
+    SymmetryClass.ODD_PLUS_CONSTANT,
+    SymmetryClass.EVEN_PLUS_LINEAR,
+)
 
 _FAMILIES = {"sigmoid": "tanh", "Phi": "erf"}
 """Names that an affine change of variable turns into another one, up to a constant."""
@@ -51,11 +52,19 @@ def setting_of(net: TwoLayer) -> Setting:
     if kind in _RELATIONS:
         raise _refusal(net, kind, _RELATIONS[kind])
     properties = traits(activation)
+    if kind is SymmetryClass.EVEN_PLUS_LINEAR and net.outputs > 1:
+        raise _refusal(
+            net,
+            kind,
+            f"sigma(c+z) - sigma(c-z) is linear in z, and with outputs={net.outputs} the linear "
+            "parts of pairs of neurons w, -w obey a matrix equation whose solutions fall apart by "
+            "rank",
+        )
     if properties.has_kink:
         raise _refusal(net, kind, "it has a kink, and the theory needs an analytic activation")
     if net.bias:
         _check_shifts(net, kind)
-    signed = kind in (SymmetryClass.ODD, SymmetryClass.EVEN)
+    signed = kind in _SYMMETRIC
     return Setting(
         width=net.width,
         inputs=net.inputs,
@@ -68,12 +77,14 @@ def setting_of(net: TwoLayer) -> Setting:
         at_zero=properties.value_at_zero,
         zeros=_zeros(net, kind) if net.bias and not net.output_bias else (),
         activation=activation,
-        even=kind is SymmetryClass.EVEN,
+        even=kind in (SymmetryClass.EVEN, SymmetryClass.EVEN_PLUS_LINEAR),
+        level=found.constant if kind is SymmetryClass.ODD_PLUS_CONSTANT else 0.0,
+        slope=found.slope if kind is SymmetryClass.EVEN_PLUS_LINEAR else 0.0,
     )
 
 
 def _check_shifts(net: TwoLayer, kind: SymmetryClass) -> None:
-    """Refuse activations whose shifts are dependent, up to sign if it is odd or even."""
+    """Refuse activations whose shifts are dependent, up to sign if it is symmetric."""
     activation = net.activation
     if traits(activation).is_exponential:
         raise _refusal(net, kind, "a exp(w x + b) depends on a e^b only, with a bias")
@@ -89,7 +100,7 @@ def _check_shifts(net: TwoLayer, kind: SymmetryClass) -> None:
         raise _refusal(
             net, kind, "its shifts sigma(z + b) span a space of finite dimension, with a bias"
         )
-    if kind in (SymmetryClass.ODD, SymmetryClass.EVEN):
+    if kind in _SYMMETRIC:
         return
     families: dict[str, list[int]] = {}
     for i, term in enumerate(activation.terms):
@@ -130,5 +141,5 @@ def _refusal(net: TwoLayer, kind: SymmetryClass, relation: str) -> ProblemError:
     return ProblemError(
         f"activation={str(net.activation)!r} with bias={net.bias} has class {kind.value!r}: "
         f"{relation}; the branches of such networks are not known here, use a generic, odd or "
-        "even one"
+        "even one, the latter also plus a constant or a linear function"
     )

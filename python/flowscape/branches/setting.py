@@ -28,7 +28,7 @@ class Setting:
         As in the network.
     signed : bool
         True if (a, v) and (-a, -v) are the same neuron, v the centred incoming vector; with
-        `even`, (a, v) and (a, -v).
+        `even`, (a, v) and (a, -v). Up to a constant with `level`, a linear function with `slope`.
     centre : float
         Centre of the symmetry, subtracted from the biases; 0 if not `signed` or without bias.
     silent : bool
@@ -41,6 +41,10 @@ class Setting:
         Evaluated by `sigma`.
     even : bool
         The sign symmetry is that of an even activation.
+    level : float
+        kappa, if sigma is an odd function about the centre plus the constant kappa; else 0.
+    slope : float
+        lambda, if sigma is an even function of u = z - centre plus lambda u; else 0.
     """
 
     width: int
@@ -55,6 +59,21 @@ class Setting:
     zeros: tuple[float, ...]
     activation: Activation
     even: bool = False
+    level: float = 0.0
+    slope: float = 0.0
+
+    @property
+    def coupled(self) -> bool:
+        """Whether sign flips change what all groups together must obey (``docs/families.md``).
+
+        Not with an output bias that takes up the constants.
+        """
+        return self.slope != 0.0 or (self.level != 0.0 and not self.output_bias)
+
+    @property
+    def mirrored(self) -> bool:
+        """Whether a sign flip of one neuron is a symmetry of the perfect networks."""
+        return self.signed and not self.coupled
 
     def pull(self, signs: ArrayLike) -> Floats:
         """Return the signs of outgoing weights that go with the signs eps_k of incoming vectors.

@@ -16,6 +16,12 @@ TEACHER_TOL = 1e-12
 """Weights of a target that differ by less, relative to its size, are equal up to round-off."""
 
 
+_COUPLED = (
+    "sums of target weights with signs count as equal if they differ by round-off, which decides "
+    "which sign patterns are branches (docs/families.md)"
+)
+
+
 def reduced_teacher(setting: Setting, teacher: Teacher) -> Reduced:
     """Return the reduced target, all neurons with zero input weight in its constant part.
 
@@ -65,13 +71,19 @@ def target_of(setting: Setting, teacher: Teacher) -> Reduced:
     is a neuron like all others.
     """
     target = reduced_teacher(setting, teacher)
-    if setting.even and target.has_constant and not (setting.bias or setting.output_bias):
+    if setting.level or setting.slope:
+        notes = (*target.notes, _COUPLED) if setting.coupled else target.notes
+        target = replace(target, notes=notes)
+    no_bias = not (setting.bias or setting.output_bias)
+    if setting.even and setting.slope == 0.0 and target.has_constant and no_bias:
         raise ProblemError(
             f"activation={str(setting.activation)!r} is even and the target has a constant part, "
             "made by neurons with w = 0 whose signs say nothing; give the student an output bias"
         )
     if setting.bias or setting.output_bias or setting.silent or not target.has_constant:
         return target
+    if setting.level:
+        return target  # neurons of any input weight make it
     weight = target.constant[None] / setting.at_zero
     return replace(
         target,

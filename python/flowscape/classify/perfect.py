@@ -103,17 +103,10 @@ def judge_zeros(
 
 
 def _zeros_on_branches(prob: Problem, family: Branches) -> Ints:
-    """Return P - min(n, rank) for every orbit, -1 where the rank is not known in closed form.
-
-    At a generic point of a branch with r groups and deficient number l the Jacobian has rank
-    r + (r - l) D for separating inputs (docs/theory.md); one output, no constant group.
-    """
-    n, p, d = different_samples(prob), prob.net.n_params, prob.net.neuron_inputs
+    """Return P - min(n, rank) for every orbit, -1 where the rank is not known in closed form."""
+    n, p = different_samples(prob), prob.net.n_params
 
     def zeros(b: Branch) -> int:
-        known = b.is_affine and prob.net.outputs == 1 and not prob.net.output_bias
-        if not known or b.shape.constant.size > 0:
-            return -1
-        return p - min(n, b.r + (b.r - b.l) * d)
+        return -1 if b.generic_rank is None else p - min(n, b.generic_rank)
 
     return np.array([zeros(orbit.representative) for orbit in family.orbits()], dtype=np.int64)

@@ -87,6 +87,11 @@ class _End:
 
     def __init__(self, family: Branches, theta: Floats, name: str, tol: float) -> None:
         s = self.setting = family.setting
+        if s.level or s.slope:
+            raise ProblemError(
+                f"activation={str(s.activation)!r} couples all groups of neurons, and paths of "
+                "zero loss are known for uncoupled ones; use a generic, odd or even activation"
+            )
         self.target, self.theta = family.target, theta
         parts = (part[0] for part in s.split(theta[None]))
         self.outgoing, self.incoming, self.constant = parts

@@ -59,13 +59,13 @@ def second_neuron(net: TwoLayer, teacher: Teacher, theta: Floats) -> PairView:
     second = np.abs(neurons[:, :, 2]).argmin(axis=1)
     points = neurons[np.arange(len(neurons)), second]
     target = np.concatenate([family.target.incoming[0], family.target.outgoing[0]])
-    if family.setting.signed:
+    if family.setting.mirrored:
         signs = np.where(points[:, :2] @ target[:2] < 0, -1.0, 1.0)
         points[:, :2] *= signs[:, None]
         points[:, 2] *= family.setting.pull(signs)
     zeros = tuple(zero - family.setting.centre for zero in family.setting.zeros)
     label = "$b_2$" if family.setting.centre == 0 else f"$b_2 - ({family.setting.centre:.3g})$"
-    return PairView(points, target, zeros, family.setting.signed, label)
+    return PairView(points, target, zeros, family.setting.mirrored, label)
 
 
 def stage(

@@ -152,9 +152,13 @@ def cells_at(branch: BranchParts, point: PointOfBranch, theta: Floats) -> Cell:
 def chambers(branch: BranchParts) -> list[Cell] | None:
     """Return the cells of all sign patterns of a branch without free vectors that matter.
 
-    None if a free or constant group takes part: then the forms depend on more than signs.
+    None if a free or constant group takes part: then the forms depend on more than signs. Also
+    where signs are flipped and groups are coupled, which excludes some of the patterns.
     """
+    s = branch.setting
     if branch.shape.free or branch.blocks[0]:
+        return None
+    if (s.level or s.slope) and min(branch.signs) < 0:
         return None
     return [Cell(pattern) for pattern in dict.fromkeys(_patterns(branch))]
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from flowscape.branches.parts import BranchParts
 from flowscape.branches.setting import Setting
+from flowscape.branches.shapes import ZEROS
 from flowscape.problem.activation import Activation
 
 Floats = NDArray[np.float64]
@@ -33,7 +34,8 @@ class Group:
     members : tuple of int
         Its neurons.
     outgoing : (g,) ndarray
-        eps_k a_k; a_k if the activation is even.
+        eps_k a_k; a_k if the activation is even. With an added constant or linear function a group
+        whose signs are all -1 is turned round first, so that sigma itself is its feature.
     vector : (D,) ndarray
         The centred incoming vector that they share.
     free : bool
@@ -61,7 +63,8 @@ class PointOfBranch:
     groups : tuple of Group
         Labelled ones first.
     has_one, has_slope : bool
-        Whether 1 and x are features, because of a constant group or an output bias.
+        Whether 1 and x are features: of a constant group or an output bias, or of a group with
+        both signs, where sigma is odd plus a constant or even plus a linear function.
     matrix : (rho, P) ndarray
         B; its rows are independent.
     """
@@ -91,6 +94,8 @@ def at_point(branch: BranchParts, theta: Floats) -> PointOfBranch:
         vector = (eps[k, None] * incoming[k]).mean(axis=0)
         if not free:
             vector = branch.target.incoming[place]
+        if (s.level or s.slope) and np.all(eps[k] < 0.0):
+            vector, eps[k], pull[k] = -vector, 1.0, 1.0
         group = Group(block, pull[k] * outgoing[k, 0], vector, free)
         groups.append(group)
         row = np.zeros(s.n_params)
@@ -101,6 +106,9 @@ def at_point(branch: BranchParts, theta: Floats) -> PointOfBranch:
             row[[s.v_index(i, j) for i in k]] = eps[k] * pull[k] * outgoing[k, 0]
             rows.append(row)
     one, slopes = _constant_rows(branch, outgoing[:, 0], incoming)
+    if s.level or s.slope:
+        turned = [k for block in branch.blocks[1:] for k in block if eps[k] < 0.0]
+        _add_turned(s, turned, outgoing[:, 0], incoming, one, slopes)
     has_one, has_slope = bool(one.any()), bool(slopes.any())
     rows += [one] * has_one + list(slopes) * has_slope
     matrix = np.array(rows).reshape(len(rows), s.n_params)
@@ -118,7 +126,7 @@ def _constant_rows(branch: BranchParts, a: Floats, incoming: Floats) -> tuple[Fl
         return one, slopes
     biases = incoming[members, -1] + s.centre if s.bias else np.zeros(len(members))
     values, derivatives = s.sigma(biases)
-    if (s.bias and not branch.constant_group.is_affine) or not s.bias:
+    if not s.bias or branch.shape.constant.kind != ZEROS:
         one[[s.a_index(k, 0) for k in members]] = values
     for k, slope in zip(members, a[members] * derivatives, strict=True):
         if s.bias:
@@ -126,6 +134,23 @@ def _constant_rows(branch: BranchParts, a: Floats, incoming: Floats) -> tuple[Fl
         for j in range(s.inputs):
             slopes[j, s.v_index(k, j)] = slope
     return one, slopes
+
+
+def _add_turned(
+    s: Setting, neurons: list[int], a: Floats, incoming: Floats, one: Floats, slopes: Floats
+) -> None:
+    """Add what neurons with a minus sign make of 1 and x, in place.
+
+    sigma(-z) = 2 kappa - sigma(z), or sigma(z) - 2 lambda z.
+    """
+    for k in neurons:
+        one[s.a_index(k, 0)] += 2.0 * s.level
+        if s.bias:
+            one[s.a_index(k, 0)] += 2.0 * s.slope * incoming[k, -1]
+            one[s.v_index(k, s.inputs)] += 2.0 * s.slope * a[k]
+        for j in range(s.inputs):
+            slopes[j, s.a_index(k, 0)] += 2.0 * s.slope * incoming[k, j]
+            slopes[j, s.v_index(k, j)] += 2.0 * s.slope * a[k]
 
 
 @dataclass(frozen=True)

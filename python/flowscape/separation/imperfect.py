@@ -122,7 +122,8 @@ def residual(branch: BranchParts, theta: Floats, x: Floats) -> tuple[Floats, Flo
     value, slope = s.activation.compiled_values(inputs @ incoming.T + s.centre, 1)
     wanted = s.activation.compiled_values(inputs @ target.incoming.T + s.centre, 0)[0]
     gap = value @ outgoing + constant
-    gap -= wanted @ target.outgoing + target.constant
+    level, slopes = target.beside(s)
+    gap -= wanted @ target.outgoing + level + x @ slopes.T
     jacobian = np.zeros((len(x), s.outputs, s.n_params))
     for o in range(s.outputs):
         for k in range(s.width):
@@ -193,7 +194,7 @@ def rank_drops(
     samples = as_inputs("x", x, s.inputs)
     grid = check_count("grid", grid, minimum=2)
     ends = [finite_array(name, p, (s.n_params,)) for name, p in (("start", start), ("end", end))]
-    if not branch.constant_group.is_affine:
+    if not branch.is_affine:
         raise ProblemError(f"the branch {branch.name} is curved; a segment leaves it")
     middle = at_point(branch, 0.5 * (ends[0] + ends[1]))
     if len(samples) != middle.rank:

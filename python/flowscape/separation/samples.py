@@ -189,14 +189,24 @@ def _jacobian(setting: Setting, row: Floats, x: Floats) -> tuple[Floats, Floats]
     return np.concatenate(columns, axis=1), np.concatenate(errors, axis=1)
 
 
+_FOLDED = (
+    SymmetryClass.ODD,
+    SymmetryClass.EVEN,
+    SymmetryClass.ODD_PLUS_CONSTANT,
+    SymmetryClass.EVEN_PLUS_LINEAR,
+)
+
+
 def _shared_features(net: TwoLayer, setting: Setting, row: Floats) -> int:
     """Return an upper bound on the rank: different features, up to the symmetries known."""
     outgoing, incoming, _ = (part[0] for part in setting.split(row[None]))
     found = symmetry(net.activation, net.bias)
-    fold = found.kind in (SymmetryClass.ODD, SymmetryClass.EVEN)
+    fold = found.kind in _FOLDED
     exponential = net.bias and traits(net.activation).is_exponential
     d = net.inputs
     groups: dict[tuple[float, ...], bool] = {}
+    sides: dict[tuple[float, ...], tuple[float, ...]] = {}
+    turned = False
     constants: list[tuple[float, float]] = []
     for a, vector in zip(outgoing[:, 0].tolist(), incoming, strict=True):
         if not vector[:d].any():
@@ -209,12 +219,15 @@ def _shared_features(net: TwoLayer, setting: Setting, row: Floats) -> int:
             shifted[-1] -= found.centre if fold else 0.0
         key = tuple((vector[:d] if exponential else shifted).tolist())
         if fold:
-            key = max(key, tuple(-t + 0.0 for t in key))
+            side, key = key, max(key, tuple(-t + 0.0 for t in key))
+            turned |= sides.setdefault(key, side) != side
         groups[key] = groups.get(key, False) or a != 0.0
     width = d if exponential else setting.incoming
     total = sum(1 + width * live for live in groups.values())
-    one = net.output_bias or any(v != 0.0 or (net.bias and s != 0.0) for v, s in constants)
-    slope = any(s != 0.0 for _, s in constants)
+    linear = turned and found.slope != 0.0
+    one = (turned and found.constant != 0.0) or (linear and net.bias)
+    one |= net.output_bias or any(v != 0.0 or (net.bias and s != 0.0) for v, s in constants)
+    slope = linear or any(s != 0.0 for _, s in constants)
     return min(total + int(one) + d * int(slope), net.n_params)
 
 

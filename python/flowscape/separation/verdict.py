@@ -193,19 +193,30 @@ def _full_somewhere(points: list[_Point], stack: Floats) -> tuple[NDArray[np.boo
 def _different(stack: Floats, setting: Setting) -> NDArray[np.int64]:
     """Return how many samples of each set give different equations, (S,).
 
-    Repeated samples do not; without hidden bias an odd or even activation gives x and -x the same
-    equation (up to sign), and an odd one none at x = 0.
+    Repeated samples do not. Without hidden bias and sigma odd or even, x and -x give the same
+    equation (up to sign), and an odd one none at x = 0. What is added then, a constant (also by an
+    output bias) or a linear function, makes equations of its own at pairs x, -x: one, or as many
+    as these x are independent.
     """
-    folded = setting.signed and not setting.bias and not setting.output_bias
+    folded = setting.signed and not setting.bias
     size, n = stack.shape[:2]
     count = np.zeros(size, dtype=np.int64)
+    paired = np.zeros((size, n), dtype=np.bool_)
     for i in range(n):
         new = np.ones(size, dtype=np.bool_)
+        zero = ~np.any(stack[:, i] != 0.0, axis=1)
         if folded and not setting.even:
-            new &= np.any(stack[:, i] != 0.0, axis=1)
+            new &= ~zero
+            paired[:, i] |= zero
         for j in range(i):
             new &= np.any(stack[:, i] != stack[:, j], axis=1)
             if folded:
-                new &= np.any(stack[:, i] != -stack[:, j], axis=1)
+                opposite = ~np.any(stack[:, i] != -stack[:, j], axis=1)
+                paired[:, i] |= opposite
+                new &= ~opposite
         count += new
+    if folded and setting.slope:
+        count += np.linalg.matrix_rank(np.where(paired[:, :, None], stack, 0.0))
+    elif folded and not setting.even and (setting.level or setting.output_bias):
+        count += paired.any(axis=1)
     return count

@@ -19,6 +19,9 @@ STEEP = {"name": "exp", "c": -1.5, "s": -0.7, "h": 0.2}
 BUMPY = [{"name": "gauss", "h": 0.2}, {"name": "const", "c": -0.4}]
 WAVY = [{"name": "tanh", "s": 3.0}, {"name": "tanh", "c": -1.5}]
 
+LOWERED = ["sigmoid", {"name": "const", "c": -0.2}]
+LEANING = [{"name": "gauss", "h": 0.4}, {"name": "identity", "c": 0.7}]
+
 FORMULAS: dict[str, tuple[object, Callable[[np.ndarray], np.ndarray]]] = {
     "tanh": (TANH, np.tanh),
     "shifted": (SHIFTED, lambda z: np.tanh(z + 0.3)),
@@ -28,6 +31,11 @@ FORMULAS: dict[str, tuple[object, Callable[[np.ndarray], np.ndarray]]] = {
     "exp": ("exp", np.exp),
     "steep": (STEEP, lambda z: -1.5 * np.exp(-0.7 * z + 0.2)),
     "gauss": ("gauss", lambda z: np.exp(-(z**2))),
+    "sigmoid": ("sigmoid", lambda z: 0.5 + 0.5 * np.tanh(0.5 * z)),
+    "lowered": (LOWERED, lambda z: 0.3 + 0.5 * np.tanh(0.5 * z)),
+    "softplus": ("softplus", lambda z: np.logaddexp(0.0, z)),
+    "silu": ("silu", lambda z: z * (0.5 + 0.5 * np.tanh(0.5 * z))),
+    "leaning": (LEANING, lambda z: np.exp(-((z + 0.4) ** 2)) + 0.7 * z),
     "bumpy": (BUMPY, lambda z: np.exp(-((z + 0.2) ** 2)) - 0.4),
 }
 
@@ -36,7 +44,8 @@ FORMULAS: dict[str, tuple[object, Callable[[np.ndarray], np.ndarray]]] = {
 class Case:
     """A student, a target, and the network function written once more.
 
-    `flat` counts target neurons with zero input weight: they make a constant part.
+    `flat` counts target neurons with zero input weight: they make a constant part. `weights` are
+    the target's outgoing weights, random ones otherwise.
     """
 
     formula: str
@@ -47,6 +56,7 @@ class Case:
     bias: bool = True
     output_bias: bool = False
     flat: int = 0
+    weights: tuple[float, ...] = ()
 
     @property
     def net(self) -> TwoLayer:
@@ -69,6 +79,8 @@ class Case:
         w[self.m0 :] = 0.0
         a = 1.0 + rng.uniform(size=(width, self.outputs))
         a[self.m0 + self.flat :] = 0.0
+        if self.weights:
+            a[:] = np.array(self.weights)[:, None]
         parts = {"a": a if self.outputs > 1 else a[:, 0], "w": w}
         if self.bias:
             parts["b"] = rng.normal(size=width)
@@ -108,6 +120,7 @@ class Case:
         words = [self.formula, f"m{self.m}", f"t{self.m0}", f"d{self.d}"]
         words += [f"o{self.outputs}"] * (self.outputs > 1) + ["bias"] * self.bias
         words += ["outbias"] * self.output_bias + ["const"] * (self.flat > 0)
+        words += [str(self.weights)] * bool(self.weights)
         return "-".join(words)
 
 
@@ -157,6 +170,39 @@ CASES = [
     Case("exp", 3, 1, output_bias=True, flat=1),
     Case("steep", 3, 1, d=2, outputs=2, output_bias=True),
 ]
+
+COUPLED = [
+    Case("sigmoid", 3, 1, bias=False),
+    Case("sigmoid", 3, 2, bias=False, d=2, weights=(1.0, -1.0)),
+    Case("sigmoid", 3, 1, bias=False, outputs=2),
+    Case("sigmoid", 3, 1, bias=False, output_bias=True),
+    Case("sigmoid", 3, 1, bias=False, flat=1),
+    Case("sigmoid", 3, 0, bias=False),
+    Case("sigmoid", 3, 1),
+    Case("sigmoid", 4, 1),
+    Case("sigmoid", 3, 1, flat=1),
+    Case("sigmoid", 3, 1, output_bias=True, outputs=2),
+    Case("lowered", 3, 1),
+    Case("lowered", 3, 1, outputs=2),
+    Case("softplus", 3, 1, bias=False),
+    Case("softplus", 4, 1, bias=False, d=2),
+    Case("softplus", 3, 2, bias=False, weights=(1.0, -1.0)),
+    Case("softplus", 3, 1, bias=False, flat=1),
+    Case("softplus", 3, 1, bias=False, output_bias=True),
+    Case("softplus", 3, 0, bias=False),
+    Case("silu", 3, 1, bias=False),
+    Case("silu", 3, 1, bias=False, output_bias=True),
+    Case("softplus", 3, 1),
+    Case("softplus", 4, 1),
+    Case("softplus", 3, 0),
+    Case("silu", 3, 1),
+    Case("silu", 3, 1, flat=1),
+    Case("softplus", 3, 1, output_bias=True),
+    Case("leaning", 3, 1),
+    Case("leaning", 3, 2, d=2),
+]
+
+CASES += COUPLED
 
 
 @pytest.fixture(params=CASES, ids=str)
