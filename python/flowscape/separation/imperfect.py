@@ -87,17 +87,19 @@ def imperfect_zero(
         return None
     direction, moves = found.root, np.eye(len(row))
     rank = len(samples) * branch.setting.outputs
-    if found.reason == Reason.ONE_GROUP:
-        point = at_outputs(branch, row)
-        alone = output_features(point, samples[None]).alone(point)[0][0]
-        group = int(np.argmax(alone))
-        moves, rank = point.moves_of(group), len(samples) * point.groups[group].rank
     if direction is None:
-        _, jacobian = residual(branch, row, samples)
-        taken = np.concatenate([jacobian @ moves, branch.tangent(row).T @ moves])
-        _, values, right = np.linalg.svd(taken)
-        free = right[int((values > 1e-10 * values[0]).sum()) :]
-        direction = moves @ (free.T @ rng.normal(size=len(free)))
+        ways = [(moves, rank)]
+        if found.reason == Reason.ONE_GROUP:
+            point = at_outputs(branch, row)
+            alone = output_features(point, samples[None]).alone(point)[0][0]
+            ways = [
+                (point.moves_of(g), len(samples) * point.groups[g].rank)
+                for g in np.flatnonzero(alone).tolist()
+            ]
+        spaces = [_leaving(branch, row, samples, way) for way, _ in ways]
+        best = int(np.argmax([space.shape[1] for space in spaces]))
+        moves, rank = ways[best]
+        direction = spaces[best] @ rng.normal(size=spaces[best].shape[1])
         direction /= np.linalg.norm(direction)
     probe = rng.normal(size=(64, branch.setting.inputs)) * max(1.0, float(np.abs(samples).max()))
     for _ in range(_SHRINKS):
@@ -112,6 +114,14 @@ def imperfect_zero(
     raise ProblemError(
         "Newton's method returned to the branch from every distance tried; give a larger distance"
     )
+
+
+def _leaving(branch: BranchParts, row: Floats, samples: Floats, moves: Floats) -> Floats:
+    """Return moves (P, k) in the kernel of the Jacobian and normal to the branch."""
+    _, jacobian = residual(branch, row, samples)
+    taken = np.concatenate([jacobian @ moves, branch.tangent(row).T @ moves])
+    _, values, right = np.linalg.svd(taken)
+    return np.asarray(moves @ right[int((values > 1e-10 * values[0]).sum()) :].T)
 
 
 def residual(branch: BranchParts, theta: Floats, x: Floats) -> tuple[Floats, Floats]:

@@ -251,3 +251,16 @@ def test_repeated_samples_count_once(rng):
     assert branch.separation(np.repeat(x[:1], 4, axis=0)).verdict is UNDECIDED
     sizes = [branch.separation(x[:n]).rank for n in (1, 2)]
     assert all(b > a for a, b in pairwise(sizes))
+
+
+def test_exponential_students_with_biases(rng):
+    """Pulled back from the family without bias: the same verdicts, and zeros in (a, w, b)."""
+    small = TwoLayer(1, 2, "exp", True, 2)
+    family = branches(TwoLayer(3, 2, "exp", True, 2), Teacher(small, rng.normal(size=5)))
+    branch = next(b for b in family if b.l == 2)
+    theta, x = branch.sample(rng), rng.normal(size=(4, 2))
+    found = branch.separation(x, theta)
+    assert (found.verdict, found.reason) == (NOT, Reason.ONE_GROUP)
+    zero = imperfect_zero(branch, x, theta, distance=1e-3)
+    assert zero.residual < 1e-12
+    assert zero.defect > 1e-6
