@@ -134,7 +134,6 @@ def residual(branch: BranchParts, theta: Floats, x: Floats) -> tuple[Floats, Flo
     gap = value @ outgoing + constant
     level, slopes = target.beside(s)
     gap -= wanted @ target.outgoing + level + x @ slopes.T
-    gap -= wanted @ target.outgoing + target.constant
     jacobian = np.zeros((len(x), s.outputs, s.n_params))
     for o in range(s.outputs):
         for k in range(s.width):
