@@ -120,15 +120,24 @@ def theorem_5_3_b(power: int = 2) -> Finding:
     part = run.straight
     linear = abs(run.rate(run.gap) / run.slowest - 1.0) <= 0.01
     contradicts = linear and bool((run.c[part] <= 1e-3 * run.s[part]).all())
-    least = min(found) if len(found) == RUNS else np.nan
+    return _at_least(
+        power,
+        found,
+        printed=holds_if(not contradicts),
+        rate_of_the_symmetric_flow=run.rate(run.gap),
+    )
+
+
+def _at_least(power: int, found: list[float], *, printed: Verdict, **evidence: object) -> Finding:
+    """Return the finding that all fitted exponents, one of each flow, are at least `power`."""
     return between(
         power - 0.1,
-        float(least),
+        min(found) if len(found) == RUNS else np.nan,
         np.inf,
         instances=len(found),
         predicted=f"exponent {power} or more",
-        printed=holds_if(not contradicts),
-        rate_of_the_symmetric_flow=run.rate(run.gap),
+        printed=printed,
+        **evidence,
     )
 
 
@@ -192,16 +201,7 @@ def corollary_5_1_b(power: int = 4) -> Finding:
     """Fit R ~ |theta-theta*|^p for flows to Q1."""
     runs = approaches(1, 5)
     found = [slope(one.gap[one.late], one.loss[one.late]) for one in runs]
-    least = min(found) if len(found) == RUNS else np.nan
-    return between(
-        power - 0.1,
-        float(least),
-        np.inf,
-        instances=len(found),
-        predicted=f"exponent {power} or more",
-        printed=Verdict.HOLDS,
-        exponents=str(np.round(found, 4)),
-    )
+    return _at_least(power, found, printed=Verdict.HOLDS, exponents=str(np.round(found, 4)))
 
 
 @STATEMENTS.measured(
