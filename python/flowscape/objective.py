@@ -21,6 +21,7 @@ from flowscape.errors import (
     float_array,
 )
 from flowscape.problem import Samples, Teacher, TwoLayer, content_hash, loss_scale
+from flowscape.problem.network import check_network
 from flowscape.threads import thread_count
 
 __all__ = ["Noise", "Problem"]
@@ -91,8 +92,7 @@ class Problem:
         l2: float = 0.0,
         teacher: Teacher | None = None,
     ) -> None:
-        if not isinstance(net, TwoLayer):
-            raise ProblemError(f"net={describe(net)} must be a TwoLayer; give the network")
+        check_network(net)
         if not isinstance(data, Samples):
             raise ProblemError(f"data={describe(data)} must be Samples; give Samples(x, y)")
         _check_fit("data", data.inputs, data.outputs, net)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import flowscape as fs
 from flowscape import (
     OptionError,
     Problem,
@@ -204,10 +205,31 @@ def test_bad_options_of_polish(options, message):
         polish(PROB, THETA, **options)
 
 
-@pytest.mark.parametrize("run", [gradient_flow, polish])
+@pytest.mark.parametrize(
+    "run",
+    [
+        gradient_flow,
+        polish,
+        fs.classify,
+        fs.limit_flow,
+        fs.initial_imbalance,
+        fs.limit_geometry,
+        fs.flow_into,
+        fs.residual_dd,
+        lambda prob, theta: fs.boundary(prob, theta[0], theta[1]),
+        lambda prob, theta: fs.straight_barrier(prob, theta[0], theta[1]),
+        lambda prob, theta: fs.gradient_descent(prob, theta, learning_rate=0.1, steps=1),
+    ],
+)
 def test_something_else_than_a_problem(run):
-    with pytest.raises(OptionError, match=r"^prob=.* must be a Problem"):
+    with pytest.raises(OptionError, match=r"^prob=.* must be a Problem; build it from"):
         run(NET, THETA)
+
+
+def test_a_flow_is_told_from_its_points():
+    points = polish(PROB, THETA)
+    with pytest.raises(OptionError, match=r"^flow=.* must be the result of gradient_flow"):
+        fs.classify(PROB, points, THETA)
 
 
 def test_a_row_that_is_not_finite_is_a_row_of_polish():

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from flowscape.branches.setting import Setting
 from flowscape.problem.activation import Activation
-from flowscape.problem.network import TwoLayer
+from flowscape.problem.network import TwoLayer, check_network
 from flowscape.problem.teacher import Teacher
 from flowscape.problem.traits import exponentials, traits
 
@@ -27,6 +27,7 @@ Floats = NDArray[np.float64]
 
 def is_exponential(net: TwoLayer) -> bool:
     """Whether a network has biases that only rescale its outgoing weights."""
+    check_network(net)
     return net.bias and traits(net.activation).is_exponential
 
 

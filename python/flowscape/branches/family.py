@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -165,7 +166,7 @@ class Branches(Sequence[Branch]):
         total = self.ends[-1] if self.ends else 0
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(total))]
-        wanted = int(index) + (total if index < 0 else 0)
+        wanted = operator.index(index) + (total if index < 0 else 0)
         if not 0 <= wanted < total:
             raise IndexError(f"index={index} must be in [{-total}, {total - 1}]")
         orbit = bisect_right(self.ends, wanted)

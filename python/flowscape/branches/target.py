@@ -8,7 +8,7 @@ import numpy as np
 
 from flowscape.branches.reduce import Reduced, reduce_network
 from flowscape.branches.setting import Setting
-from flowscape.errors import ProblemError
+from flowscape.errors import ProblemError, describe
 from flowscape.problem.network import TwoLayer
 from flowscape.problem.teacher import Teacher
 
@@ -38,6 +38,8 @@ def reduced_teacher(setting: Setting, teacher: Teacher) -> Reduced:
     ProblemError
         If teacher and student do not fit.
     """
+    if not isinstance(teacher, Teacher):
+        raise ProblemError(f"teacher={describe(teacher)} must be a Teacher; give the target")
     net: TwoLayer = teacher.net
     for name in ("inputs", "outputs", "activation"):
         mine, theirs = getattr(setting, name), getattr(net, name)

@@ -18,6 +18,7 @@ from flowscape.errors import OptionError, ShapeError, describe
 from flowscape.flow import VANISHING, Flow, Law, Tails
 from flowscape.objective import Problem
 from flowscape.polish import Polished
+from flowscape.runs import check_problem
 from flowscape.status import Kind, Status
 
 __all__ = ["Verdicts", "classify"]
@@ -190,8 +191,7 @@ def classify(
 
 
 def _check(prob: Problem, polished: Polished, flow: Flow | None) -> bool:
-    if not isinstance(prob, Problem):
-        raise OptionError(f"prob={describe(prob)} must be a Problem")
+    check_problem(prob)
     if not isinstance(polished, Polished):
         raise OptionError(f"polished={describe(polished)} must be the result of polish()")
     if polished.theta.shape[-1] != prob.net.n_params:
@@ -199,6 +199,8 @@ def _check(prob: Problem, polished: Polished, flow: Flow | None) -> bool:
             f"polished has {polished.theta.shape[-1]} parameters and the network has "
             f"{prob.net.n_params}; polish with the same problem"
         )
+    if flow is not None and not isinstance(flow, Flow):
+        raise OptionError(f"flow={describe(flow)} must be the result of gradient_flow(), or None")
     if flow is not None and flow.theta.shape != polished.theta.shape:
         raise ShapeError(
             f"flow has shape {flow.theta.shape} and polished {polished.theta.shape}; "

@@ -12,6 +12,7 @@ from flowscape.branches import Branches
 from flowscape.branches.reduce import CONSTANT, SILENT, reduce_network
 from flowscape.errors import ProblemError, check_count, finite_array
 from flowscape.objective import Problem
+from flowscape.runs import check_problem
 
 __all__ = ["ZeroLossPath", "connect_groups", "straight_barrier"]
 
@@ -263,7 +264,7 @@ def straight_barrier(
     place : float
         In [0, 1].
     """
-    p = prob.net.n_params
+    p = check_problem(prob).net.n_params
     a, b = finite_array("theta_a", theta_a, (p,)), finite_array("theta_b", theta_b, (p,))
     points = check_count("points", points, minimum=3)
     low, high = 0.0, 1.0

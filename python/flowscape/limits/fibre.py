@@ -18,8 +18,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from flowscape.errors import OptionError, ProblemError, describe, finite_array
+from flowscape.errors import OptionError, ProblemError, finite_array
 from flowscape.objective import Problem
+from flowscape.runs import check_problem
 
 __all__ = ["FlowInto", "flow_into"]
 
@@ -94,8 +95,7 @@ def flow_into(prob: Problem, theta: ArrayLike, *, side: int = 1) -> FlowInto:
     -----
     LR Proposition 5.1: every zero of the loss is the limit of a non-constant flow.
     """
-    if not isinstance(prob, Problem):
-        raise OptionError(f"prob={describe(prob)} must be a Problem")
+    check_problem(prob)
     if side not in (1, -1):
         raise OptionError(f"side={side!r} must be 1 or -1")
     if prob.l2 > 0.0:

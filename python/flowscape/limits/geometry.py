@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from flowscape.branches import branches
-from flowscape.errors import OptionError, ProblemError, describe, finite_array
+from flowscape.errors import ProblemError, finite_array
 from flowscape.objective import Problem
+from flowscape.runs import check_problem
 
 __all__ = ["LimitGeometry", "limit_geometry"]
 
@@ -117,8 +118,7 @@ def limit_geometry(prob: Problem, theta: ArrayLike) -> LimitGeometry:
     -----
     LR before Theorem 5.3, with V_s the range of the Hessian (errata LR 19).
     """
-    if not isinstance(prob, Problem):
-        raise OptionError(f"prob={describe(prob)} must be a Problem")
+    check_problem(prob)
     if prob.l2 > 0.0:
         raise ProblemError(
             f"l2={prob.l2!r} must be 0: with weight decay a zero of the residual is no minimum"

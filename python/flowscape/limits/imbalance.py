@@ -17,9 +17,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from flowscape.errors import OptionError, ProblemError, describe, finite_array
+from flowscape.errors import ProblemError, finite_array
 from flowscape.objective import Problem
 from flowscape.problem import traits
+from flowscape.runs import check_problem
 
 __all__ = ["Imbalance", "Origin", "initial_imbalance"]
 
@@ -66,8 +67,7 @@ class Origin:
         OptionError, ProblemError
             If a hypothesis of SS Theorem 1 fails, naming it.
         """
-        if not isinstance(prob, Problem):
-            raise OptionError(f"prob={describe(prob)} must be a Problem")
+        check_problem(prob)
         net, data = prob.net, prob.data
         if net.outputs > 1 or net.output_bias:
             raise ProblemError(

@@ -20,6 +20,7 @@ from flowscape.errors import (
     check_flag,
     check_keys,
     check_positive,
+    describe,
     finite_array,
     float_array,
 )
@@ -28,12 +29,25 @@ from flowscape.problem.hashing import content_hash
 from flowscape.problem.inputs import as_inputs
 from flowscape.problem.streams import Purpose, Seed, stream_key
 
-__all__ = ["INITIALIZATIONS", "Parameters", "TwoLayer"]
+__all__ = ["INITIALIZATIONS", "Parameters", "TwoLayer", "check_network"]
 
 INITIALIZATIONS: tuple[str, ...] = ("normal", "glorot")
 
 MOST_PARAMETERS: int = 10**8
 """Largest number of parameters of a network."""
+
+
+def check_network(net: object) -> TwoLayer:
+    """Return `net` if it is a TwoLayer.
+
+    Raises
+    ------
+    ProblemError
+        If it is anything else.
+    """
+    if not isinstance(net, TwoLayer):
+        raise ProblemError(f"net={describe(net)} must be a TwoLayer; give the network")
+    return net
 
 
 class Parameters(NamedTuple):

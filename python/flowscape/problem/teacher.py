@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from flowscape.errors import ProblemError, check_keys, describe, finite_array
+from flowscape.errors import ProblemError, check_keys, finite_array
 from flowscape.problem.hashing import array_hash, content_hash
-from flowscape.problem.network import Parameters, TwoLayer
+from flowscape.problem.network import Parameters, TwoLayer, check_network
 
 __all__ = ["Teacher"]
 
@@ -41,8 +41,7 @@ class Teacher:
     theta: NDArray[np.float64]
 
     def __post_init__(self) -> None:
-        if not isinstance(self.net, TwoLayer):
-            raise ProblemError(f"net={describe(self.net)} must be a TwoLayer; give the network")
+        check_network(self.net)
         remedy = "give the parameters of one network, e.g. by net.pack"
         theta = finite_array("theta", self.theta, (self.net.n_params,), remedy=remedy).copy()
         theta.flags.writeable = False

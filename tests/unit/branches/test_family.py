@@ -169,3 +169,20 @@ def test_optimistic_size_counts_what_the_target_determines(make_case, rng):
         assert case.family.optimistic_size == rank
     with pytest.raises(ProblemError, match="outputs=2"):
         _ = make_case("tanh", 2, 1, outputs=2).family.optimistic_size
+
+
+def test_student_and_teacher_are_told_apart():
+    net = TwoLayer(2, 1)
+    teacher = Teacher(TwoLayer(1, 1), [1.0, 1.0, 1.0])
+    with pytest.raises(ProblemError, match=r"net=Teacher.* must be a TwoLayer"):
+        branches(teacher, net)
+    with pytest.raises(ProblemError, match="teacher=None must be a Teacher"):
+        branches(net, None)
+
+
+@pytest.mark.parametrize("index", ["a", 1.5, float("nan"), None])
+def test_an_index_is_an_integer(index):
+    family = branches(TwoLayer(2, 1), Teacher(TwoLayer(1, 1), [1.0, 1.0, 1.0]))
+    assert family[np.int64(1)].index == 1
+    with pytest.raises(TypeError):
+        family[index]
