@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import comb
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,7 +23,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 MOST_PARTITIONS = 1_000_000
-# Points at once, and numbers per table of a chunk; no result depends on them.
+# Points at once, and numbers in the tables of a chunk; no result depends on them.
 _CHUNK, _TABLE = 8192, 2**22
 
 
@@ -137,7 +138,8 @@ def locate(family: Family, theta: ArrayLike, tol: float, *, margin: float) -> Lo
         )
     batch = np.atleast_2d(rows)
     finite = np.flatnonzero(np.isfinite(batch).all(axis=1))
-    most = partitions if coupled else most_rows(setting, family.target.m0)
+    tables = len(family.shapes) * comb(setting.width, setting.width // 2)
+    most = partitions if coupled else max(tables, 2 * most_rows(setting, family.target.m0))
     chunk = min(_CHUNK, max(1, _TABLE // most))
     found = (_CoupledFound if coupled else _Found)(len(batch), len(family.shapes))
     with np.errstate(over="ignore"):

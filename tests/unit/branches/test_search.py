@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import time
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -70,11 +71,6 @@ def test_wider_students(make_case, rng, settings):
     check(family, near_and_far(family, rng, 6))
 
 
-def test_groups_that_are_searched_only_where_they_can_win(make_case, rng):
-    family = make_case("tanh", 4, 1).family
-    check(family, near_and_far(family, rng, 10))
-
-
 @pytest.mark.parametrize("formula", ["shifted", "tanh", "gauss"])
 @pytest.mark.parametrize("outputs", [1, 3])
 def test_costs_of_groups(make_case, rng, formula, outputs):
@@ -131,6 +127,17 @@ def test_nothing_depends_on_how_the_batch_is_cut(make_case, rng, monkeypatch):
         parts = family.locate(points, 1e-2)
         for name, value in vars(whole).items():
             np.testing.assert_array_equal(value, getattr(parts, name))
+
+
+def test_memory_does_not_grow_with_the_batch(make_case, rng):
+    """Tables take at most some 100 MB; what is left is proportional to the result."""
+    family = make_case("shifted", 7, 3, d=2, bias=False).family
+    points = rng.normal(size=(6_000, family.setting.n_params))
+    tracemalloc.start()
+    located = family.locate(points, 1e-3)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 100e6 + 4 * located.distances.nbytes
 
 
 def test_no_points(make_case):
