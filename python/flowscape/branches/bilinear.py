@@ -18,17 +18,20 @@ Equations = Callable[[Floats], tuple[Floats, Floats]]
 """z (B, n) to F (B, k) and its derivative (B, k, n)."""
 
 _STEPS = 60
-_STILL = 1e-14
+_STILL = 1e-10  # of a step; the squared distance is then right to its square
+_TINY = 1e-290
 _SHORTEST = 1e-6
 _ROUND_OFF = 1e-13
-_CUT = 1e-13  # eigenvalues of J J^T below this part of the largest one are 0
+_CUT = 1e-14  # added to J J^T, relative to its trace, in case it is singular
 
 
 def _shortest(jacobian: Floats, right: Floats) -> Floats:
-    """Return the shortest x (B, n) with J x = right (B, k); least squares where J is singular."""
+    """Return the shortest x (B, n) with J x = right (B, k); damped where J is singular."""
     transposed = np.swapaxes(jacobian, 1, 2)
-    inverse = np.linalg.pinv(jacobian @ transposed, rcond=_CUT, hermitian=True)
-    found: Floats = (transposed @ (inverse @ right[:, :, None]))[:, :, 0]
+    gram = jacobian @ transposed
+    diagonal = np.einsum("bkk->bk", gram)
+    diagonal += _CUT * add_up(diagonal)[:, None] + _TINY
+    found: Floats = (transposed @ np.linalg.solve(gram, right[:, :, None]))[:, :, 0]
     return found
 
 

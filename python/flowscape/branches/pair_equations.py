@@ -8,6 +8,7 @@ of the constant neurons and c - c0. A step z moves theta by |z|, and keeps the g
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +42,17 @@ class PairEquations:
     rows: Floats
     level: tuple[Floats, float] | None
 
+    @cached_property
+    def rooms(self) -> tuple[Floats, Floats]:
+        """|n| of the labelled and of the free groups."""
+        rooms = [np.sqrt([g.room for g in groups]) for groups in (self.labelled, self.free)]
+        return rooms[0], rooms[1]
+
+    @cached_property
+    def heads(self) -> Floats:
+        """sqrt(g) of the free groups."""
+        return np.asarray(np.sqrt([len(g.neurons) for g in self.free]))
+
     def at(self, parts: Parts, constants: tuple[int, ...]) -> PairPoint:
         """Return the equations around points that obey those of the groups."""
         outgoing, incoming, _ = parts
@@ -73,7 +85,7 @@ class PairPoint:
     q: Floats
     u: Floats
 
-    @property
+    @cached_property
     def _cuts(self) -> list[int]:
         b, pairs, flat = self.s.shape[1], self.q.shape[1], len(self.constants)
         shared = self.equations.level is not None
@@ -97,8 +109,7 @@ class PairPoint:
         """Return s, q, u, a and b of the constant neurons, c (B,)."""
         e, (outgoing, incoming, constant) = self.equations, self.parts
         ds, dq, du, da, db, dc = np.split(z, self._cuts[:-1], axis=1)
-        room = np.sqrt([g.room for g in e.labelled]), np.sqrt([g.room for g in e.free])
-        heads = np.sqrt([len(g.neurons) for g in e.free])
+        room, heads = e.rooms, e.heads
         k = list(self.constants)
         c = constant[:, 0] + dc[:, 0] if dc.shape[1] else constant[:, 0]
         return (
@@ -121,8 +132,7 @@ class PairPoint:
         count = len(e.right)
         jacobian = np.zeros((len(z), count + (e.level is not None), self.n_variables))
         at = [0, *self._cuts]
-        room = np.sqrt([g.room for g in e.labelled]), np.sqrt([g.room for g in e.free])
-        weight = q / np.sqrt([len(g.neurons) for g in e.free])
+        room, weight = e.rooms, q / e.heads
         jacobian[:, :count, : at[1]] = e.matrix * room[0]
         jacobian[:, :count, at[1] : at[2]] = np.swapaxes(vectors, 1, 2) * room[1]
         by_vector = np.zeros((len(z), jacobian.shape[1], *u.shape[1:]))
