@@ -31,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> Answer:
     """Enumerate the branches; the target is generic unless a study gives it."""
+    from flowscape.branches import branches
     from flowscape.cli.words import describe, plural
     from flowscape.report import branch_table
     from flowscape.report.tables import LEGEND
@@ -49,7 +50,10 @@ def run(args: argparse.Namespace) -> Answer:
     head = f"student: {describe(net)}; target: {plural(teacher.net.width, 'neuron')}"
     if not rows:
         return Answer(f"{head}\nno branches: {note}", data)
-    total = f"{plural(sets, 'set')}, {len(rows)} up to permutations and signs"
+    coupled = branches(net, teacher).setting.coupled
+    total = (
+        f"{plural(sets, 'set')}, {len(rows)} up to permutations{'' if coupled else ' and signs'}"
+    )
     return Answer(f"{head}\n{total}\n\n{branch_table(rows)}\n\n{LEGEND}", data)
 
 
