@@ -150,6 +150,7 @@ def test_wrong_arguments(run, folder, arguments, words):
     ("text", "words"),
     [
         ("1,2,3\n", ["nets.csv", "the network has 6 parameters"]),
+        ("a1,w1,b1,a2,w2,b2\n", ["nets.csv", "holds no row"]),
         ("1,2,3,4,5,nan\n", ["nets.csv", "line 1, column 6", "not finite"]),
         ("1,2,3,4,5,6\n1,2,3,4,5,six\n", ["nets.csv", "line 2, column 6", "'six'"]),
     ],
@@ -157,6 +158,11 @@ def test_wrong_arguments(run, folder, arguments, words):
 def test_wrong_parameter_vectors(run, study, folder, text, words):
     (folder / "nets.csv").write_text(text)
     refused(run("classify", "nets.csv", "--study", study), *words)
+
+
+def test_no_network_at_all(run, study, folder):
+    np.savez(folder / "nets.npz", theta=np.empty((0, 6)))
+    refused(run("classify", "nets.npz", "--study", study), "shape (0, 6) must be (B, 6)")
 
 
 def test_wrong_choice_of_a_sample_set(run, study, folder):

@@ -201,3 +201,10 @@ def test_branches_of_wide_networks_are_too_many(run, width, words):
     assert done.code == 0
     assert words in done.out
     assert len(done.out) < 400
+
+
+def test_a_study_file_with_a_mark_and_an_unusual_name(run, content, write_study, folder):
+    text = (folder / write_study(content)).read_text()
+    (folder / "my stüdy.toml").write_text(text, encoding="utf-8-sig")
+    assert run("recover", "my stüdy.toml", "--seeds", 1, "--no-figures").code == 0
+    assert (folder / "results" / "my-stüdy" / "manifest.json").is_file()

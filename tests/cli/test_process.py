@@ -59,6 +59,17 @@ def test_a_full_disk_is_one_line(folder):
     assert done.stderr.count("\n") == 1
 
 
+def test_an_output_without_all_letters_gets_question_marks(folder, study):
+    done = subprocess.run(
+        [*COMMAND, "recover", study, "--no-figures"],
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        cwd=folder,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"?" in done.stdout
+
+
 def test_a_reader_that_leaves_is_no_error(folder):
     reader = subprocess.Popen([sys.executable, "-c", ""], stdin=subprocess.PIPE)
     reader.wait()

@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         args = _parser().parse_args(argv)
         answer = _COMMANDS[args.command].run(args)
-        print(answer.json() if args.json else answer.text, flush=True)
+        _print(answer.json() if args.json else answer.text)
         return answer.code
     except SystemExit as done:  # --help and --version
         return int(done.code or 0)
@@ -99,6 +99,15 @@ def _parser() -> argparse.ArgumentParser:
         module.add_arguments(command)
         command.add_argument("--json", action="store_true", help="print JSON and nothing else")
     return parser
+
+
+def _print(text: str) -> None:
+    """Print; what the encoding of the output lacks becomes a question mark."""
+    try:
+        print(text, flush=True)
+    except UnicodeEncodeError:
+        encoding = sys.stdout.encoding
+        print(text.encode(encoding, "replace").decode(encoding), flush=True)
 
 
 def _close_output() -> None:

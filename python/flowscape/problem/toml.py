@@ -74,7 +74,7 @@ def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
         If the file cannot be read or is not TOML; the message holds file, line and column.
     """
     try:
-        with open(path, encoding="utf-8") as file:
+        with open(path, encoding="utf-8-sig") as file:  # editors on Windows write a mark
             text = file.read()
     except OSError as error:
         reason = error.strerror or str(error)

@@ -214,7 +214,7 @@ def read_parameters(path: Path, n_params: int) -> Floats:
         theta = np.atleast_2d(read_npz(path, ["theta"])["theta"])
     else:
         theta = read_csv(path).values
-    if theta.ndim != 2 or theta.shape[1] != n_params:
+    if theta.ndim != 2 or theta.shape[1] != n_params or len(theta) == 0:
         raise ProblemError(
             f"{path}: shape {theta.shape} must be (B, {n_params}); "
             f"the network has {n_params} parameters, give one network per row"

@@ -14,6 +14,7 @@ from flowscape.errors import OptionError, describe
 from flowscape.flow import gradient_flow
 from flowscape.objective import Problem
 from flowscape.polish import polish
+from flowscape.sweep.columns import allocate
 from flowscape.sweep.provenance import provenance
 from flowscape.sweep.results import RecoverResult
 from flowscape.sweep.study import Study
@@ -22,32 +23,6 @@ Floats = NDArray[np.float64]
 
 # Runs that are in memory with all intermediate results; no result depends on it.
 _CHUNK = 4096
-
-_INTEGERS = {
-    "size": np.int64,
-    "sample_set": np.int64,
-    "seed": np.int64,
-    "status": np.int8,
-    "kind": np.int8,
-    "branch": np.int64,
-    "index": np.int64,
-    "certified": np.bool_,
-    "nstep": np.int64,
-    "nrejected": np.int64,
-}
-_FLOATS = (
-    "scale",
-    "loss",
-    "gradient_norm",
-    "floor",
-    "t",
-    "theta_error",
-    "displacement",
-    "generalization_error",
-    "branch_distance",
-)
-_VECTORS = ("theta0", "theta", "polished")
-COLUMNS = (*_INTEGERS, *_FLOATS, *_VECTORS)
 
 
 class Progress(Protocol):
@@ -101,7 +76,7 @@ def recover(
             f"study={describe(study)} must be a Study; read one by Study.find(name_or_path)"
         )
     started = time.perf_counter()
-    columns = _allocate(study)
+    columns = allocate(study)
     unit = study.initial_values()
     scale = np.repeat(np.array(study.scales), study.seeds)
     seed = np.tile(np.arange(study.seeds), len(study.scales))
@@ -140,15 +115,6 @@ def _problems(study: Study) -> Iterator[tuple[int, int, Problem]]:
     for size in study.sizes:
         for i, sample_set in enumerate(study.sample_sets):
             yield size, i, study.problem(size, sample_set)
-
-
-def _allocate(study: Study) -> dict[str, NDArray[Any]]:
-    columns: dict[str, NDArray[Any]] = {
-        name: np.empty(study.runs, dtype=dtype) for name, dtype in _INTEGERS.items()
-    }
-    columns |= {name: np.empty(study.runs) for name in _FLOATS}
-    columns |= {name: np.empty((study.runs, study.net.n_params)) for name in _VECTORS}
-    return columns
 
 
 def _run(

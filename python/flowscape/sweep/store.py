@@ -19,7 +19,7 @@ import numpy as np
 
 from flowscape.errors import StoreError
 from flowscape.sweep.branch_rows import BranchRow
-from flowscape.sweep.recover import COLUMNS
+from flowscape.sweep.columns import fault
 from flowscape.sweep.results import RecoverResult
 from flowscape.sweep.study import DATA_COPY, Study
 
@@ -125,16 +125,17 @@ def load(path: str | Path) -> RecoverResult:
             runs = {name: archive[name] for name in archive.files}
     except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
         raise StoreError(f"{path}: damaged result folder ({error}); run the study again") from None
-    missing = [name for name in COLUMNS if name not in runs]
-    if missing:
-        raise StoreError(f"{path}: runs.npz lacks {', '.join(missing)}; run the study again")
-    for name in COLUMNS:
-        if len(runs[name]) != study.runs:
-            raise StoreError(
-                f"{path}: runs.npz has {len(runs[name])} rows of {name}, study.toml asks for "
-                f"{study.runs}; the files do not belong together, run the study again"
-            )
-    return RecoverResult(study=study, runs=runs, manifest=manifest)
+    wrong = fault(study, runs)
+    if wrong:
+        raise StoreError(f"{path}: {wrong}; run the study again")
+    result = RecoverResult(study=study, runs=runs, manifest=manifest)
+    highest = runs["branch"].max(initial=-1)
+    if highest >= len(result.branches) or runs["branch"].min(initial=-1) < -1:
+        raise StoreError(
+            f"{path}: runs.npz has branches that the study's {len(result.branches)} do not "
+            "include; run the study again"
+        )
+    return result
 
 
 def branches_csv(rows: Iterable[BranchRow]) -> str:

@@ -81,7 +81,8 @@ def study_fields(content: dict[str, Any], source: str, folder: Path, name: str) 
 
 
 def _short_name(top: Table, default: str) -> str:
-    name: str = top.text("name", default)
+    default = "".join(c if c.isalnum() or c in "-_." else "-" for c in default).lstrip(".")
+    name: str = top.text("name", default or "study")
     if not name or not all(c.isalnum() or c in "-_." for c in name) or name.startswith("."):
         raise top.error("name", "must be letters, digits, - and _; it names the result folder")
     return name

@@ -96,6 +96,12 @@ def test_a_parent_that_is_a_file_is_refused(tmp_path):
         pytest.fail("the block must not start")
 
 
+def change(folder, **changes):
+    with np.load(folder / "runs.npz") as archive:
+        runs = dict(archive)
+    np.savez(folder / "runs.npz", **(runs | {k: new(runs[k]) for k, new in changes.items()}))
+
+
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
@@ -107,6 +113,12 @@ def test_a_parent_that_is_a_file_is_refused(tmp_path):
         (lambda d: (d / "runs.npz").unlink(), "damaged result folder"),
         (lambda d: np.savez(d / "runs.npz", size=[1]), "lacks"),
         (lambda d: (d / "study.toml").write_text("seed = -1"), "damaged result folder"),
+        (lambda d: change(d, kind=lambda kind: kind + 100), "kind=1"),
+        (lambda d: change(d, status=lambda status: status - 100), "status=-"),
+        (lambda d: change(d, branch=lambda branch: branch + 9), "do not include"),
+        (lambda d: change(d, theta=lambda theta: theta[:, :3]), "holds theta as float64 of shape"),
+        (lambda d: change(d, loss=lambda loss: loss.astype(str)), "holds loss as <U"),
+        (lambda d: change(d, t=lambda t: np.float64(1.0)), "0 rows of t"),
     ],
 )
 def test_a_damaged_folder_is_refused(folder, damage, words):
