@@ -111,6 +111,11 @@ def decide_zeros(prob: Problem, points: Polished, *, n_threads: int | None = Non
     theta, low = np.atleast_2d(points.theta), np.atleast_2d(points.theta_low)
     residual, smallest, radius = _nearest_zero(prob, theta, low, n_threads)
     family = branches(prob.net, prob.teacher)
+    if not family.analytic:
+        raise ProblemError(
+            f"activation={prob.net.activation} has a kink, and the bound on the distance to an "
+            "exact zero needs second derivatives; use a smooth activation"
+        )
     place = family.locate(theta)
     orbit, index = np.atleast_1d(place.nearest_orbit), np.atleast_1d(place.nearest_index)
     distance = np.full(len(theta), np.inf)

@@ -104,6 +104,8 @@ def _family(prob: Problem) -> Branches | None:
         return None
     try:
         family = branches(prob.net, prob.teacher)
+        if not family.analytic:
+            return None
         family.locate(np.zeros(prob.net.n_params))
     except ProblemError:
         return None

@@ -149,6 +149,11 @@ class Branch:
         return (*marks, SILENT if self.shape.constant.kind == SILENT_KIND else CONSTANT)
 
     @property
+    def shares_incoming(self) -> bool:
+        """Whether the groups are neurons with equal incoming vectors, up to sign, and bias."""
+        return True
+
+    @property
     def is_affine(self) -> bool:
         """Whether the closure is an affine subspace."""
         return self.constant_group.is_affine

@@ -6,6 +6,8 @@ from flowscape.branches.coupled_family import CoupledBranches
 from flowscape.branches.exponential import ExponentialBranches
 from flowscape.branches.exponential_chart import is_exponential
 from flowscape.branches.family import Branches
+from flowscape.branches.line_family import LineBranches, check_line_student
+from flowscape.branches.line_target import is_homogeneous
 from flowscape.branches.relations import setting_of
 from flowscape.errors import ProblemError
 from flowscape.problem.network import TwoLayer
@@ -37,12 +39,14 @@ def branches(net: TwoLayer, teacher: Teacher) -> Branches:
     -----
     Local Recovery, section 3.4, extended by signs and by the constant group; proofs in
     ``docs/theory.md``, checks in ``tests/unit/branches/test_components.py``. Odd plus a constant,
-    even plus a linear function: ``docs/families.md``. For exponential
-    activations with a bias the branches are those without bias, pulled back
-    (``docs/families-by-chart.md``).
+    even plus a linear function: ``docs/families.md``. For exponential activations with a bias the
+    branches are those without bias, pulled back; for positively homogeneous ones they are sets of
+    lines (``docs/families-by-chart.md``).
     """
     if is_exponential(net):
         return ExponentialBranches(net, teacher)
+    if is_homogeneous(net):
+        return LineBranches(net, teacher)
     setting = setting_of(net)
     return (CoupledBranches if setting.level or setting.slope else Branches)(net, teacher)
 
@@ -52,7 +56,10 @@ def why_unknown(net: TwoLayer) -> str:
     if is_exponential(net):
         return ""
     try:
-        setting_of(net)
+        if is_homogeneous(net):
+            check_line_student(net)
+        else:
+            setting_of(net)
     except ProblemError as error:
         return str(error)
     return ""

@@ -124,6 +124,11 @@ class ExponentialBranch(Branch):
         return self.image.codim
 
     @property
+    def shares_incoming(self) -> bool:
+        """False: the biases of a group differ."""
+        return False
+
+    @property
     def is_affine(self) -> bool:
         """Whether the closure is an affine subspace: only where every neuron has a = 0."""
         return not self.blocks[0] and not self.shape.labelled and self.l == self.r

@@ -109,6 +109,11 @@ class Branches(Sequence[Branch]):
         """Cumulative numbers of sets of the orbits."""
         return tuple(accumulate(shape.n_sets(self.setting.signed) for shape in self.shapes))
 
+    @property
+    def analytic(self) -> bool:
+        """Whether the activation is analytic, as the theorems on samples and flows ask."""
+        return True
+
     def count(self, r: int | None = None, l: int | None = None) -> int:  # noqa: E741
         """Return the exact number of branches.
 

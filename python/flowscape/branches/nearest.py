@@ -19,9 +19,15 @@ _RESTORE = 60
 _ROUNDING = 1e-14
 _STILL = 1e-12
 _SHORTEST = 1e-4
+_GAIN = 1e-6  # relative decrease of the distance that ends the search
 
 
-def nearest_zero(system: System, point: Floats) -> Floats | None:
+def nearest_zero(
+    system: System,
+    point: Floats,
+    start: Floats | None = None,
+    allowed: Callable[[Floats], bool] | None = None,
+) -> Floats | None:
     """Return a zero of the equations near a point: the nearest one if the point is near the set.
 
     Parameters
@@ -29,12 +35,16 @@ def nearest_zero(system: System, point: Floats) -> Floats | None:
     system : callable
         The equations; redundant ones are allowed.
     point : (P,) ndarray
+    start : (P,) ndarray, optional
+        Where the search for a first zero begins; by default at the point.
+    allowed : callable, optional
+        Says of a zero (P,) whether it counts; the search does not leave those that do.
 
     Returns
     -------
     (P,) ndarray or None
-        A zero up to round-off, and a local minimum of the distance to `point` up to 1e-12 of it;
-        None where the search ends without a zero.
+        A zero up to round-off, and a local minimum of the distance to `point`, or where a step
+        of the search gains less than 1e-6 of it; None where the search ends without a zero.
 
     Notes
     -----
@@ -42,8 +52,8 @@ def nearest_zero(system: System, point: Floats) -> Floats | None:
     tangential part of theta - point, and Newton steps of least norm lead back to the set. The
     contraction per step is the distance times the curvature of the set.
     """
-    at = _restore(system, point)
-    if at is None:
+    at = _restore(system, point if start is None else start)
+    if at is None or (allowed is not None and not allowed(at)):
         return None
     apart = float(np.linalg.norm(at - point))
     for _ in range(_STEPS):
@@ -53,12 +63,15 @@ def nearest_zero(system: System, point: Floats) -> Floats | None:
         length = 1.0
         while length >= _SHORTEST:
             trial = _restore(system, at + length * pull)
-            if trial is not None and np.linalg.norm(trial - point) < apart:
+            closer = trial is not None and float(np.linalg.norm(trial - point)) < apart
+            if closer and (allowed is None or allowed(trial)):
                 break
             length *= 0.5
         else:
             break
-        at, apart = trial, float(np.linalg.norm(trial - point))
+        before, at, apart = apart, trial, float(np.linalg.norm(trial - point))
+        if apart >= (1.0 - _GAIN) * before:
+            break
     return at
 
 

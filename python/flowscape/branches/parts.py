@@ -48,6 +48,10 @@ class BranchParts(Protocol):
         ...
 
     @property
+    def shares_incoming(self) -> bool:  # noqa: D102
+        ...
+
+    @property
     def dim(self) -> int:  # noqa: D102
         ...
 

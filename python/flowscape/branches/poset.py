@@ -140,6 +140,11 @@ def connected_components(family: Branches) -> list[tuple[int, ...]]:
     """
     if isinstance(family, ExponentialBranches):
         return connected_components(family.image)
+    if not family.analytic:
+        raise ProblemError(
+            f"activation={str(family.net.activation)!r} is positively homogeneous, and where its "
+            "closures meet is not known; use a smooth activation"
+        )
     everything = _listed(family)
     s = family.setting
     if s.slope or (s.level and not all(branch.is_affine for branch in everything)):

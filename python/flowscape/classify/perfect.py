@@ -30,6 +30,10 @@ _WRONG = 10.0
 _CLOSE = 1e-10
 # Without enumerated branches: neurons that agree with the target's to this part are the target's.
 _SAME = 1e-5
+_KINK = (
+    "activation={} has a kink: its branches are known, but no theorem separates them from the "
+    "imperfect zeros for any number of samples"
+)
 
 
 @functools.lru_cache(maxsize=64)
@@ -39,7 +43,11 @@ def _family(net: TwoLayer, teacher: Teacher) -> tuple[Branches | None, bool, str
         family = branches(net, teacher)
     except ProblemError as error:
         return None, False, str(error)
-    return (None, True, family.message) if family.message else (family, False, "")
+    if family.message:
+        return None, True, family.message
+    if not family.analytic:
+        return None, False, _KINK.format(net.activation)
+    return family, False, ""
 
 
 def judge_zeros(

@@ -45,6 +45,11 @@ def connect(
     over its weight and changes its bias.
     """
     tol = check_positive("tol", tol)
+    if not family.analytic:
+        raise ProblemError(
+            f"activation={str(family.net.activation)!r} is positively homogeneous, and paths "
+            "between its perfect networks are not known; use a smooth activation"
+        )
     if isinstance(family, ExponentialBranches):
         return _connect_exponential(family, theta_a, theta_b, tol)
     return connect_groups(family, theta_a, theta_b, tol=tol)

@@ -167,6 +167,8 @@ def _on_branch(prob: Problem, row: Floats) -> tuple[Floats, int, Floats | None]:
         return row, -1, None
     try:
         family = branches(prob.net, prob.teacher)
+        if not family.analytic:
+            return row, -1, None
         place = family.locate(row, _ON_BRANCH)
         if place.orbit < 0:
             return row, -1, None

@@ -85,7 +85,8 @@ def _marks(result: RecoverResult) -> dict[int, tuple[str, str]]:
     for verdict in result.verdicts:
         if verdict.branch >= 0:
             n = result.branches[verdict.branch].separation
-            separated.setdefault(n, []).append(style.branch_label(result, verdict))
+            if n is not None:
+                separated.setdefault(n, []).append(style.branch_label(result, verdict))
     marks = {n: (", ".join(q), f"{', '.join(q)} separated") for n, q in separated.items()}
     if result.branches and result.branches[0].optimistic is not None:
         n = result.branches[0].optimistic

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from flowscape.branches.parts import BranchParts
 from flowscape.branches.setting import Setting
 from flowscape.branches.shapes import ZEROS
+from flowscape.errors import ProblemError
 from flowscape.problem.activation import Activation
 
 Floats = NDArray[np.float64]
@@ -82,7 +83,18 @@ class PointOfBranch:
 
 
 def at_point(branch: BranchParts, theta: Floats) -> PointOfBranch:
-    """Return the groups and the matrix B of a point (P,) on a branch with one output."""
+    """Return the groups and the matrix B of a point (P,) on a branch with one output.
+
+    Raises
+    ------
+    ProblemError
+        If the neurons of a group do not share their incoming vectors.
+    """
+    if not branch.shares_incoming:
+        raise ProblemError(
+            f"the neurons of a group of {branch.name} have different incoming vectors, so its "
+            "features are not known here; use `Branch.separation`, which says what is known"
+        )
     s = branch.setting
     outgoing, incoming, _ = (part[0] for part in s.split(theta[None]))
     eps = np.array(branch.signs, dtype=np.float64)

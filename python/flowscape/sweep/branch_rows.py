@@ -26,8 +26,8 @@ class BranchRow:
         Number of groups, deficient number, dimension and codimension.
     optimistic : int or None
         Optimistic sample size of the target; None where no closed form is known.
-    separation : int
-        Sample size from which the branch is separated.
+    separation : int or None
+        Sample size from which the branch is separated; None where no theorem gives one.
     sets : int
         Number of sets that permutations and sign flips make of it.
     """
@@ -39,7 +39,7 @@ class BranchRow:
     dim: int
     codim: int
     optimistic: int | None
-    separation: int
+    separation: int | None
     sets: int
 
 
@@ -84,12 +84,19 @@ def branch_rows(net: TwoLayer, teacher: Teacher | None) -> tuple[tuple[BranchRow
             dim=orbit.representative.dim,
             codim=orbit.representative.codim,
             optimistic=optimistic,
-            separation=orbit.representative.separation_size,
+            separation=_separation(orbit.representative),
             sets=orbit.sets,
         )
         for i, orbit in enumerate(orbits)
     )
     return rows, ""
+
+
+def _separation(branch: Any) -> int | None:
+    try:
+        return int(branch.separation_size)
+    except ProblemError:
+        return None
 
 
 def _base_name(branch: Any) -> str:

@@ -16,6 +16,7 @@ SHIFTED = {"name": "tanh", "h": 0.3}
 LIFTED = [{"name": "tanh", "h": 0.3}, {"name": "const", "c": -float(np.tanh(0.3))}]
 MIXED = ["tanh", "softplus"]
 STEEP = {"name": "exp", "c": -1.5, "s": -0.7, "h": 0.2}
+ABS = ["relu", {"name": "relu", "s": -1.0}]
 BUMPY = [{"name": "gauss", "h": 0.2}, {"name": "const", "c": -0.4}]
 WAVY = [{"name": "tanh", "s": 3.0}, {"name": "tanh", "c": -1.5}]
 
@@ -30,6 +31,9 @@ FORMULAS: dict[str, tuple[object, Callable[[np.ndarray], np.ndarray]]] = {
     "wavy": (WAVY, lambda z: np.tanh(3.0 * z) - 1.5 * np.tanh(z)),
     "exp": ("exp", np.exp),
     "steep": (STEEP, lambda z: -1.5 * np.exp(-0.7 * z + 0.2)),
+    "relu": ("relu", lambda z: np.maximum(z, 0.0)),
+    "leaky": ("leaky_relu", lambda z: np.where(z > 0.0, z, 0.01 * z)),
+    "abs": (ABS, np.abs),
     "gauss": ("gauss", lambda z: np.exp(-(z**2))),
     "sigmoid": ("sigmoid", lambda z: 0.5 + 0.5 * np.tanh(0.5 * z)),
     "lowered": (LOWERED, lambda z: 0.3 + 0.5 * np.tanh(0.5 * z)),
@@ -169,6 +173,12 @@ CASES = [
     Case("exp", 3, 1, flat=1),
     Case("exp", 3, 1, output_bias=True, flat=1),
     Case("steep", 3, 1, d=2, outputs=2, output_bias=True),
+    Case("relu", 3, 1, d=2, bias=False),
+    Case("leaky", 3, 2, d=3, bias=False, output_bias=True),
+    Case("relu", 3, 0, d=2, bias=False),
+    Case("relu", 3, 1, bias=False),
+    Case("abs", 2, 1, d=2, bias=False),
+    Case("abs", 2, 1, bias=False),
 ]
 
 COUPLED = [

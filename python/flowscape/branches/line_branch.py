@@ -1,0 +1,244 @@
+"""One component of Q* of a positively homogeneous student."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Never
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from flowscape.branches.branch import Branch
+from flowscape.branches.line_equations import LineEquations
+from flowscape.branches.line_shapes import LineShape
+from flowscape.branches.line_target import LineTarget
+from flowscape.errors import ProblemError, float_array
+
+if TYPE_CHECKING:
+    from flowscape.separation.verdict import Separation
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class LineBranch(Branch):
+    """The closure of the networks with one way to put neurons on lines, and on their two sides.
+
+    Attributes as in `Branch`: `target` has the unit vectors of the lines as incoming vectors and
+    the sums of a_k |w_k| as outgoing weights; a sign -1 marks a neuron with w_k against the line.
+    The constant group are the silent neurons. In addition
+
+    Attributes
+    ----------
+    lines : LineTarget
+        The target's lines and its linear part.
+    """
+
+    lines: LineTarget
+
+    @cached_property
+    def _system(self) -> LineEquations:
+        return LineEquations(self.setting, self.lines, self.blocks, self.signs)
+
+    @property
+    def codim(self) -> int:
+        """Number of independent equations at a generic point.
+
+        r + (m + m0 - r)(d - 1), and, if sigma has a linear part, d more where a free line has
+        neurons on both sides, else the rank of the target's lines that have.
+        """
+        return self._system.codim()
+
+    @property
+    def generic_rank(self) -> int | None:
+        """Rank of the derivative of the function at generic points; None where not stated.
+
+        For d >= 2: r + (r - l)(d - 1), and d more if sigma has a linear part and a group has both
+        sides. Samples see less of it where they are few between kinks.
+        """
+        d = self.setting.inputs
+        if self.blocks[0] or self.setting.output_bias or d == 1:
+            return None
+        mixed = 0 in self._shape.pattern or self._shape.mixed_free > 0
+        tilted = self.lines.linear is not None and mixed
+        return self.r + (self.r - self.l) * (d - 1) + d * int(tilted)
+
+    @property
+    def shares_incoming(self) -> bool:
+        """False: a group shares a line."""
+        return False
+
+    @property
+    def is_affine(self) -> bool:
+        """Whether the closure is an affine subspace: all neurons silent, or all with a = 0."""
+        return bool(self.blocks[0]) or (not self.shape.labelled and self.l == self.r)
+
+    @property
+    def separation_size(self) -> Never:
+        """Not known: always a ProblemError."""
+        raise ProblemError(
+            f"the branch {self.name} has no separation size: the theorem needs an analytic "
+            "activation, and this one has a kink"
+        )
+
+    @property
+    def multiplicity(self) -> Never:
+        """Not defined: always a ProblemError."""
+        raise ProblemError(
+            f"the branch {self.name} is outside Local Recovery, Definition 3.3, so it has no "
+            "multiplicity; take a branch of a generic activation without constant group"
+        )
+
+    def equations(self, theta: ArrayLike) -> Floats:
+        """Return the left sides minus right sides of the `codim` equations.
+
+        They do not say on which side of its line a neuron is; `distance` and `contains` do.
+        """
+        p = self.setting.n_params
+        rows = float_array("theta", theta, (p,), ("B", p))
+        values = [self._system.system(row)[0] for row in np.atleast_2d(rows)]
+        result = np.array(values).reshape(-1, self.codim)
+        return result if rows.ndim == 2 else result[0]
+
+    def equations_jacobian(self, theta: ArrayLike) -> Floats:
+        """Return the derivative (codim, P) of `equations` at one point (P,)."""
+        row = float_array("theta", theta, (self.setting.n_params,))
+        return self._system.system(row)[1]
+
+    def linear_equations(self) -> tuple[Floats, Floats]:
+        """Return the equations (matrix, right side) of an affine branch.
+
+        Raises
+        ------
+        ProblemError
+            If the branch is curved.
+        """
+        if not self.is_affine:
+            raise ProblemError(f"the branch {self.name} is curved; use `equations`")
+        values, matrix = self._system.system(np.zeros(self.setting.n_params))
+        return matrix, -values
+
+    def project(self, theta: ArrayLike) -> Floats:
+        """Return the nearest point of the closure that a local search finds.
+
+        A member, and the nearest one if `theta` is near the set; NaN where the search finds none.
+        """
+        return super().project(theta)
+
+    def distance(self, theta: ArrayLike) -> Floats:
+        """Return the distance to `project`: an upper bound, exact near generic points.
+
+        Infinity for rows that are not finite, and where the search finds no member.
+        """
+        found = np.asarray(super().distance(theta))
+        return np.where(np.isnan(found), np.inf, found)[()]
+
+    def sample(self, rng: np.random.Generator) -> Floats:
+        """Return a random member (P,): lines, weights and lengths of the w_k are random.
+
+        Silent neurons get a_k of one sign; with both signs they are on other branches, too.
+        """
+        s, system = self.setting, self._system
+        a, w = rng.normal(size=s.width), np.zeros((s.width, s.inputs))
+        lengths, signs = np.exp(rng.normal(scale=0.5, size=s.width)), np.array(self.signs)
+        tilts, vectors = self._linear_part(rng)
+        for label, block in enumerate(system.labelled):
+            line, total = self.lines.lines[label], float(self.lines.weights[label])
+            self._fill(rng, a, w, block, line, total, tilts.get(label), lengths)
+        for block in system.free:
+            if block in vectors:
+                tilt = float(np.linalg.norm(vectors[block]))
+                line = vectors[block] / tilt
+                if rng.random() < 0.5:
+                    line, tilt = -line, -tilt
+            else:
+                line, tilt = _unit(rng, s.inputs), None
+            self._fill(rng, a, w, block, line, 0.0, tilt, lengths)
+        if self.blocks[0]:
+            a = np.abs(a) if rng.random() < 0.5 else -np.abs(a)
+        w *= signs[:, None]
+        constant = np.full((1, 1), self.lines.constant if s.output_bias else 0.0)
+        return s.join(a[None, :, None], w[None], constant)[0]
+
+    def _linear_part(
+        self, rng: np.random.Generator
+    ) -> tuple[dict[int, float], dict[tuple[int, ...], Floats]]:
+        """Return s_t of the mixed labelled groups and v_j of the mixed free ones, at random."""
+        system, d = self._system, self.setting.inputs
+        mixed = [t for t, side in enumerate(self._shape.pattern) if side == 0]
+        size = max(self.lines.size, 1.0)
+        blocks = system.mixed_free
+        if system.stratum is None:
+            return {}, {}
+        if blocks:
+            s = size * rng.normal(size=len(mixed))
+            v = size * rng.normal(size=(len(blocks), d))
+            v[0] = system.stratum.left - system.stratum.span @ s - v[1:].sum(axis=0)
+            return dict(zip(mixed, s, strict=True)), dict(zip(blocks, v, strict=True))
+        if not mixed:
+            return {}, {}
+        space = system.stratum.solutions
+        assert space is not None
+        s = space.point + space.directions @ (size * rng.normal(size=space.directions.shape[1]))
+        return dict(zip(mixed, s, strict=True)), {}
+
+    @property
+    def _shape(self) -> LineShape:
+        assert isinstance(self.shape, LineShape)
+        return self.shape
+
+    def _fill(
+        self,
+        rng: np.random.Generator,
+        a: Floats,
+        w: Floats,
+        block: tuple[int, ...],
+        line: Floats,
+        total: float,
+        tilt: float | None,
+        lengths: Floats,
+    ) -> None:
+        """Put a group on a line, before signs: sum p = total and, if given, sum eps p = tilt."""
+        k = np.array(block)
+        p = rng.normal(size=len(k))
+        side = np.array([self.signs[i] for i in block])
+        if tilt is None:
+            p += (total - p.sum()) / len(k)
+        else:
+            for sign in (1, -1):
+                part = side == sign
+                p[part] += (0.5 * (total + sign * tilt) - p[part].sum()) / part.sum()
+        a[k] = p / lengths[k]
+        w[k] = lengths[k, None] * line
+
+    def intersection(self, *others: Branch) -> Never:
+        """Not known: always a ProblemError."""
+        raise ProblemError(
+            f"the intersection of {self.name} with others is not known: neurons change sides where "
+            "closures of a positively homogeneous activation meet; use `distance` of both"
+        )
+
+    def separation(
+        self,
+        x: ArrayLike,
+        theta: ArrayLike | None = None,
+        *,
+        rng: np.random.Generator | None = None,
+    ) -> Separation:
+        """Not known: always a ProblemError."""
+        raise ProblemError(
+            f"separation of {self.name} is not known: the theorems need an analytic activation, "
+            "and this one has a kink"
+        )
+
+    def _project(self, rows: Floats) -> Floats:
+        found = [self._system.nearest(row) for row in rows]
+        nothing = np.full(self.setting.n_params, np.nan)
+        members = [nothing if row is None else row for row in found]
+        return np.array(members).reshape(rows.shape)
+
+
+def _unit(rng: np.random.Generator, d: int) -> Floats:
+    vector = rng.normal(size=d)
+    return np.asarray(vector / np.linalg.norm(vector))

@@ -1,0 +1,282 @@
+"""The branches of a target, for positively homogeneous students without hidden biases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from itertools import accumulate
+from typing import Never
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from flowscape.branches.branch import Branch
+from flowscape.branches.family import Branches, Orbit
+from flowscape.branches.line_branch import LineBranch
+from flowscape.branches.line_shapes import LineShape, count_line_sets, line_shapes
+from flowscape.branches.line_strata import MIXED, is_component, patterns
+from flowscape.branches.line_target import LineTarget, line_target
+from flowscape.branches.locate import Location
+from flowscape.branches.partitions import Blocks
+from flowscape.branches.reduce import Reduced
+from flowscape.branches.setting import Setting
+from flowscape.errors import ProblemError, check_count, check_positive, float_array
+from flowscape.problem.network import TwoLayer
+from flowscape.problem.teacher import Teacher
+
+__all__ = ["LineBranches", "check_line_student"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+MOST_LOCATED: int = 20_000
+"""Largest number of branches that is searched."""
+_MARGIN = 1.0 + 1e-12
+
+
+class LineBranches(Branches):
+    """All branches of a target, for sigma(z) = alpha |z| + lambda z without bias; see `Branches`.
+
+    Orbits are those of permutations of the neurons.
+
+    Attributes
+    ----------
+    lines : LineTarget
+        The target: lines, weights, linear part.
+    """
+
+    def __init__(self, net: TwoLayer, teacher: Teacher) -> None:
+        check_line_student(net)
+        self.net, self.teacher = net, teacher
+        self.setting = _setting(net)
+        self.lines: LineTarget = line_target(net, teacher)
+        self.target = _reduced(self.lines)
+        self.message = self._why_empty()
+
+    def _why_empty(self) -> str:
+        if self.lines.constant != 0.0 and not self.setting.output_bias:
+            return (
+                "the target has an output bias, and the student has none; no such network "
+                "recovers it"
+            )
+        least = self._least_width
+        if self.setting.width < least:
+            return (
+                f"width={self.setting.width} is less than the {least} neurons that the target "
+                "needs; no network of this width recovers it"
+            )
+        return ""
+
+    @property
+    def _least_width(self) -> int:
+        """Least number of neurons over the patterns of sides that are components."""
+        if self.lines.is_zero:
+            return 1
+        m0, pairs = self.lines.m0, (0,) if self.setting.inputs == 1 else (0, 1, 2, 3)
+        return min(
+            m0 + pattern.count(MIXED) + 2 * j
+            for pattern in patterns(self.lines, m0)
+            for j in pairs
+            if is_component(self.lines, pattern, j)
+        )
+
+    @property
+    def analytic(self) -> bool:
+        """False: it has a kink."""
+        return False
+
+    @cached_property
+    def shapes(self) -> tuple[LineShape, ...]:  # type: ignore[override]
+        """The orbits, without their sets."""
+        return () if self.message else tuple(line_shapes(self.lines, self.setting.width))
+
+    @cached_property
+    def ends(self) -> tuple[int, ...]:
+        """Cumulative numbers of sets of the orbits."""
+        return tuple(accumulate(shape.n_sets for shape in self.shapes))
+
+    def count(self, r: int | None = None, l: int | None = None) -> int:  # noqa: E741
+        """Return the exact number of branches.
+
+        Parameters
+        ----------
+        r : int, optional
+            Count only those with r lines.
+        l : int, optional
+            Count only those with deficient number l.
+        """
+        if r is not None:
+            r = check_count("r", r, "give a number of groups", minimum=0)
+        if l is not None:
+            l = check_count("l", l, "give a deficient number", minimum=0)  # noqa: E741
+        return 0 if self.message else count_line_sets(self.lines, self.setting.width, r, l)
+
+    def __iter__(self) -> Iterator[Branch]:
+        for orbit, shape in enumerate(self.shapes):
+            for rank in range(shape.n_sets):
+                yield self._branch(orbit, rank)
+
+    def orbits(self) -> list[Orbit]:
+        """Return one representative per orbit, and the number of sets of the orbit."""
+        return [Orbit(self._branch(o, 0), shape.n_sets) for o, shape in enumerate(self.shapes)]
+
+    @property
+    def optimistic_size(self) -> Never:
+        """Not known: always a ProblemError."""
+        raise ProblemError(
+            f"activation={str(self.net.activation)!r} has a kink, so what samples determine "
+            "depends on the sides they are on; there is no optimistic sample size"
+        )
+
+    def locate(self, theta: ArrayLike, tol: float = 1e-6, *, margin: float = 0.1) -> Location:
+        """Return the branch that each point is on, as `Branches.locate`.
+
+        Distances are those of `LineBranch.distance`: upper bounds, exact near generic points of a
+        set. Where closures meet the answer is `ambiguous`; `margin` is not used.
+
+        Notes
+        -----
+        Every set is bounded from below by how far the w_k are from one line each, on their
+        sides; the sets are searched in the order of that bound until it exceeds what was found.
+        """
+        self._check_search()
+        if self.count() > MOST_LOCATED:
+            raise ProblemError(
+                f"width={self.net.width} gives {self.count()} branches and must give at most "
+                f"{MOST_LOCATED} to search them one by one"
+            )
+        p = self.setting.n_params
+        rows = float_array("theta", theta, (p,), ("B", p))
+        tol = check_positive("tol", tol)
+        check_positive("margin", margin, zero=True)
+        batch = np.atleast_2d(rows)
+        distances = np.full((len(batch), len(self.shapes)), np.inf)
+        indices = np.full(distances.shape, -1, dtype=np.int64)
+        finite = np.flatnonzero(np.isfinite(batch).all(axis=1))
+        for orbit in range(len(self.shapes)):
+            found = self._search(orbit, batch[finite])
+            distances[finite, orbit], indices[finite, orbit] = found
+        located = _decide(distances, indices, tol)
+        if rows.ndim == 2:
+            return located
+        return Location(**{name: value[0] for name, value in vars(located).items()})
+
+    def _search(self, orbit: int, batch: Floats) -> tuple[Floats, Ints]:
+        """Return the distance to the nearest set of an orbit, and its index."""
+        start = self.ends[orbit - 1] if orbit else 0
+        shape = self.shapes[orbit]
+        incoming = self.setting.split(batch)[1]
+        members = [shape.member(rank) for rank in range(shape.n_sets)]
+        bounds = np.stack([_bound(incoming, self.lines, shape, m) for m in members], axis=1)
+        best, index = np.full(len(batch), np.inf), np.full(len(batch), -1, dtype=np.int64)
+        for b, row in enumerate(batch):
+            for rank in np.argsort(bounds[b], kind="stable"):
+                if bounds[b, rank] * _MARGIN >= best[b]:
+                    break
+                distance = float(self._branch(orbit, int(rank)).distance(row))
+                if distance < best[b]:
+                    best[b], index[b] = distance, start + rank
+        return best, index
+
+    def _branch(self, orbit: int, rank: int) -> Branch:
+        shape = self.shapes[orbit]
+        blocks, signs = shape.member(rank)
+        return LineBranch(
+            setting=self.setting,
+            target=self.target,
+            shape=shape,  # type: ignore[arg-type]
+            blocks=blocks,
+            signs=signs,
+            variant=(),
+            orbit=orbit,
+            index=(self.ends[orbit - 1] if orbit else 0) + rank,
+            lines=self.lines,
+        )
+
+
+def _bound(
+    incoming: Floats, lines: LineTarget, shape: LineShape, member: tuple[Blocks, tuple[int, ...]]
+) -> Floats:
+    """Return a lower bound on the distance: from the w_k alone, (B,)."""
+    blocks, signs = member
+    total = (incoming[:, list(blocks[0])] ** 2).sum(axis=(1, 2))
+    head = 1 + len(shape.labelled_sides)
+    for line, block in zip(lines.lines, blocks[1:head], strict=False):
+        k = list(block)
+        along = incoming[:, k] @ line * np.array([signs[i] for i in k])
+        total += (incoming[:, k] ** 2).sum(axis=(1, 2)) - (np.maximum(along, 0.0) ** 2).sum(axis=1)
+    for block in blocks[head:]:
+        if len(block) > 1:
+            values = np.linalg.svd(incoming[:, list(block)], compute_uv=False)
+            total += (values[:, 1:] ** 2).sum(axis=1)
+    return np.sqrt(np.maximum(total, 0.0))
+
+
+def _decide(distances: Floats, indices: Ints, tol: float) -> Location:
+    rows = np.arange(len(distances))
+    nearest = np.argmin(distances, axis=1)
+    distance = distances[rows, nearest]
+    others = distances.copy()
+    others[rows, nearest] = np.inf
+    candidates = (distances <= tol).sum(axis=1)
+    orbit = np.where(candidates == 1, nearest, -1)
+    known = np.isfinite(distance)
+    return Location(
+        orbit=orbit,
+        index=np.where(orbit >= 0, indices[rows, nearest], -1),
+        distance=distance,
+        nearest_orbit=np.where(known, nearest, -1),
+        nearest_index=np.where(known, indices[rows, nearest], -1),
+        second=others.min(axis=1),
+        candidates=candidates,
+        ambiguous=candidates > 1,
+        distances=distances,
+    )
+
+
+def check_line_student(net: TwoLayer) -> None:
+    """Refuse positively homogeneous students that are not derived, with the reason."""
+    name = f"activation={str(net.activation)!r}"
+    if net.bias:
+        raise ProblemError(
+            f"{name} with bias=True is positively homogeneous, sigma(s z) = s sigma(z): a neuron "
+            "with w = 0 is a constant on one side of the kink and another one on the other (0 for "
+            "relu), so its sets are pieces given by inequalities in b; not derived, use bias=False"
+        )
+    if net.outputs > 1:
+        raise ProblemError(
+            f"outputs={net.outputs} with {name}: the linear parts of the groups add up to a "
+            "matrix, with conditions on its rank that are not derived; use one output"
+        )
+
+
+def _setting(net: TwoLayer) -> Setting:
+    return Setting(
+        width=net.width,
+        inputs=net.inputs,
+        outputs=1,
+        bias=False,
+        output_bias=net.output_bias,
+        signed=False,
+        centre=0.0,
+        silent=True,
+        at_zero=0.0,
+        zeros=(),
+        activation=net.activation,
+    )
+
+
+def _reduced(lines: LineTarget) -> Reduced:
+    """Return the target as branches list it."""
+    return Reduced(
+        outgoing=lines.weights[:, None],
+        incoming=lines.lines,
+        constant=np.array([lines.constant]),
+        group=lines.group,
+        signs=np.ones(len(lines.group), dtype=np.int64),
+        sums=lines.weights[:, None],
+        vectors=lines.lines,
+        live=np.arange(lines.m0),
+        notes=lines.notes,
+        linear=np.zeros((1, lines.lines.shape[1])) if lines.linear is None else lines.linear[None],
+    )

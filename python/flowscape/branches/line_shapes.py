@@ -1,0 +1,255 @@
+"""Orbits and counts of branches of positively homogeneous students.
+
+An orbit is given by the numbers of neurons on both sides of every line. Its sets are numbered
+0 .. count-1 without being listed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations_with_replacement, groupby, product
+from math import comb, factorial
+
+from flowscape.branches.line_strata import MANY, MIXED, Pattern, is_component, patterns
+from flowscape.branches.line_target import LineTarget
+from flowscape.branches.partitions import (
+    Blocks,
+    compositions,
+    count_blocks,
+    integer_partitions,
+    stirling2,
+    unrank_blocks,
+)
+from flowscape.branches.shapes import EMPTY, SILENT, ConstantType
+
+Sides = tuple[int, int]
+"""Numbers of neurons on the two sides of a line."""
+
+
+@dataclass(frozen=True)
+class LineShape:
+    """One orbit of branches under permutations of the neurons.
+
+    Attributes
+    ----------
+    silent : int
+        Number of neurons with w = 0: all or none.
+    labelled_sides : tuple of (int, int)
+        Numbers of neurons along the target's line and against it.
+    free_sides : tuple of (int, int)
+        Numbers of neurons on both sides of free lines, the larger one first.
+    """
+
+    silent: int
+    labelled_sides: tuple[Sides, ...]
+    free_sides: tuple[Sides, ...]
+
+    @property
+    def labelled(self) -> tuple[int, ...]:
+        """Sizes of the labelled groups."""
+        return tuple(map(sum, self.labelled_sides))
+
+    @property
+    def free(self) -> tuple[int, ...]:
+        """Sizes of the free groups."""
+        return tuple(map(sum, self.free_sides))
+
+    @property
+    def constant(self) -> ConstantType:
+        """The silent neurons, as a group."""
+        return ConstantType(SILENT, self.silent) if self.silent else ConstantType(EMPTY, 0)
+
+    @property
+    def r(self) -> int:
+        """Number of lines."""
+        return len(self.labelled_sides) + len(self.free_sides)
+
+    @property
+    def l(self) -> int:  # noqa: E743
+        """Deficient number: free lines of one neuron."""
+        return self.free.count(1)
+
+    @property
+    def width(self) -> int:
+        """Number of neurons."""
+        return self.silent + sum(self.labelled) + sum(self.free)
+
+    @property
+    def pattern(self) -> Pattern:
+        """Sides of the labelled groups."""
+        return tuple(_side(sides) for sides in self.labelled_sides)
+
+    @property
+    def mixed_free(self) -> int:
+        """Number of free lines with neurons on both sides."""
+        return sum(min(sides) > 0 for sides in self.free_sides)
+
+    @cached_property
+    def _runs(self) -> tuple[tuple[Sides, int], ...]:
+        return tuple((sides, len(list(run))) for sides, run in groupby(self.free_sides))
+
+    @cached_property
+    def _fixed(self) -> tuple[int, ...]:
+        unions = tuple(sum(sides) * number for sides, number in self._runs)
+        return (self.silent, *self.labelled, *unions)
+
+    @property
+    def n_sets(self) -> int:
+        """Number of branches of the orbit."""
+        total = self.n_partitions
+        for plus, minus in self.labelled_sides:
+            total *= comb(plus + minus, plus)
+        for sides in self.free_sides:
+            total *= _n_free_sides(sides)
+        return total
+
+    @property
+    def n_partitions(self) -> int:
+        """Number of ways to put the neurons into the groups."""
+        total = count_blocks(self.width, self._fixed, ())
+        for sides, number in self._runs:
+            total *= _n_splits(sides, number)
+        return total
+
+    def member(self, rank: int) -> tuple[Blocks, tuple[int, ...]]:
+        """Return the groups and the signs of set number `rank`: silent, labelled, free groups."""
+        rank, digit = divmod(rank, count_blocks(self.width, self._fixed, ()))
+        unions = unrank_blocks(self.width, self._fixed, (), digit)
+        head = 1 + len(self.labelled_sides)
+        blocks = list(unions[:head])
+        for union, (sides, number) in zip(unions[head:], self._runs, strict=True):
+            rank, digit = divmod(rank, _n_splits(sides, number))
+            split = unrank_blocks(len(union), (), (sum(sides),) * number, digit)
+            blocks += [tuple(union[i] for i in part) for part in split]
+        signs = [1] * self.width
+        for block, (plus, minus) in zip(blocks[1:head], self.labelled_sides, strict=True):
+            rank, digit = divmod(rank, comb(plus + minus, plus))
+            against = unrank_blocks(plus + minus, (plus, minus), (), digit)[1]
+            for i in against:
+                signs[block[i]] = -1
+        for block, sides in zip(blocks[head:], self.free_sides, strict=True):
+            rank, digit = divmod(rank, _n_free_sides(sides))
+            for i in _against(sides, digit):
+                signs[block[i]] = -1
+        return tuple(blocks), tuple(signs)
+
+    def describe(self) -> str:
+        """Return a short name: ``labelled 2+1, 1 | free 1`` has two sides in the first group."""
+        parts = []
+        for word, groups in (("labelled", self.labelled_sides), ("free", self.free_sides)):
+            if groups:
+                parts.append(f"{word} " + ", ".join(_words(*sides) for sides in groups))
+        if self.silent:
+            parts.append(f"silent {self.silent}")
+        return " | ".join(parts)
+
+
+def _words(plus: int, minus: int) -> str:
+    if minus == 0:
+        return str(plus)
+    return f"{plus}+{minus}" if plus else f"-{minus}"
+
+
+def _side(sides: Sides) -> int:
+    return MIXED if min(sides) > 0 else (1 if sides[0] else -1)
+
+
+def _n_splits(sides: Sides, number: int) -> int:
+    size = sum(sides)
+    return count_blocks(size * number, (), (size,) * number)
+
+
+def _n_free_sides(sides: Sides) -> int:
+    """Ways to choose the sides in a free group, whose first neuron has sign +."""
+    plus, minus = sides
+    if plus == minus:
+        return comb(plus + minus - 1, plus - 1)
+    return comb(plus + minus, plus)
+
+
+def _against(sides: Sides, digit: int) -> tuple[int, ...]:
+    """Return the places on the side that the first neuron is not on."""
+    size = sum(sides)
+    for along in dict.fromkeys(sides):
+        if along == 0:
+            continue
+        ways = comb(size - 1, along - 1)
+        if digit < ways:
+            others = unrank_blocks(size - 1, (along - 1, size - along), (), digit)[1]
+            return tuple(i + 1 for i in others)
+        digit -= ways
+    raise IndexError(digit)
+
+
+def line_shapes(target: LineTarget, width: int) -> Iterator[LineShape]:
+    """Yield the orbits that are components: by r, then sizes, then sides."""
+    m0, flat = target.m0, target.lines.shape[1] == 1
+    if target.is_zero:
+        yield LineShape(width, (), ())
+    for free in range(0, 1 if flat else width - m0 + 1):
+        for spent in range(m0, width - free + 1):
+            for labelled in compositions(spent, m0):
+                for sizes in integer_partitions(width - spent, free):
+                    yield from _with_sides(target, labelled, sizes)
+
+
+def _with_sides(
+    target: LineTarget, labelled: tuple[int, ...], free: tuple[int, ...]
+) -> Iterator[LineShape]:
+    choices = [[(n - against, against) for against in range(n + 1)] for n in labelled]
+    runs = [
+        list(combinations_with_replacement([(n - k, k) for k in range(n // 2 + 1)], len(list(run))))
+        for n, run in groupby(free)
+    ]
+    for sides in product(*choices):
+        pattern = tuple(map(_side, sides))
+        allowed = [is_component(target, pattern, j) for j in range(MANY + 1)]
+        if not any(allowed):
+            continue
+        for picked in product(*runs):
+            groups = tuple(pair for run in picked for pair in run)
+            mixed = sum(min(pair) > 0 for pair in groups)
+            if allowed[min(mixed, MANY)]:
+                yield LineShape(0, sides, groups)
+
+
+def count_line_sets(target: LineTarget, width: int, r: int | None, deficient: int | None) -> int:
+    """Return the number of branches, exactly and without listing orbits.
+
+    A mixed group is a pair of uniform ones, ordered if it is labelled and unordered if it is free;
+    so the sets are ways to put m neurons into M + m0 labelled and 2 J + F other blocks.
+    """
+    m0, flat = target.m0, target.lines.shape[1] == 1
+    total = 0
+    if target.is_zero and r in (None, 0) and deficient in (None, 0):
+        total += 1
+    for pattern in patterns(target, width - m0):
+        fixed = m0 + pattern.count(MIXED)
+        for mixed in range(0, 1 if flat else (width - fixed) // 2 + 1):
+            if not is_component(target, pattern, mixed):
+                continue
+            for uniform in range(0, 1 if flat else width - fixed - 2 * mixed + 1):
+                if r is None or m0 + mixed + uniform == r:
+                    total += _ways(width, fixed + 2 * mixed, mixed, uniform, deficient)
+    return total
+
+
+def _ways(n: int, blocks: int, pairs: int, uniform: int, singles: int | None) -> int:
+    """Count: `blocks` distinguished blocks, of which `pairs` unordered pairs, and uniform ones."""
+    swaps = factorial(pairs) * 2**pairs
+    if singles is None:
+        k = blocks + uniform
+        return stirling2(n, k) * factorial(k) // (swaps * factorial(uniform))
+    rest = n - singles
+    if rest < 0 or singles > uniform:
+        return 0
+    total = sum(
+        comb(rest, i)
+        * factorial(blocks)
+        * stirling2(rest - i, blocks)
+        * stirling2(i, uniform - singles, 2)
+        for i in range(rest + 1)
+    )
+    return comb(n, singles) * total // swaps

@@ -1,0 +1,463 @@
+"""Positively homogeneous activations: lines, sides, and which of their strata are components."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import product
+from math import comb
+
+import numpy as np
+import pytest
+
+from flowscape.branches import branches
+from flowscape.branches.line_shapes import LineShape
+from flowscape.branches.line_strata import MIXED, is_component
+from flowscape.branches.line_target import line_target
+from flowscape.errors import ProblemError
+from flowscape.problem import Teacher, TwoLayer
+
+TILT = {"relu": (0.5, 0.5), "leaky_relu": (0.495, 0.505), "abs": (1.0, 0.0)}
+ABS = ["relu", {"name": "relu", "s": -1.0}]
+
+
+def sigma(name, z):
+    alpha, slope = TILT[name]
+    return alpha * np.abs(z) + slope * z
+
+
+def make(m, neurons, name="relu"):
+    """A family for a target given as rows (a, w)."""
+    rows = np.array(neurons, dtype=float)
+    activation = ABS if name == "abs" else name
+    d = rows.shape[1] - 1
+    teacher = Teacher(TwoLayer(len(rows), d, activation, False), rows.ravel())
+    return branches(TwoLayer(m, d, activation, False), teacher)
+
+
+def value(name, theta, x):
+    """Values (..., N) of networks (..., P), one output."""
+    neurons = theta.reshape(*theta.shape[:-1], -1, x.shape[1] + 1)
+    return np.einsum("...k,...kn->...n", neurons[..., 0], sigma(name, neurons[..., 1:] @ x.T))
+
+
+ONE = [(1.3, 0.9, -0.4)]
+TWO = [(1.3, 0.9, -0.4), (-0.7, 0.3, 0.8)]
+THREE = [*TWO, (0.6, -0.5, 1.1)]
+BOTH = [(1.3, 0.9, -0.4), (0.8, -0.9, 0.4)]  # one line, both sides: |.| and a linear part
+LINEAR = [(1.0, 0.9, -0.4), (-1.0, -0.9, 0.4)]  # relu(z) - relu(-z) = z
+TILTED = [*ONE, (0.5, 0.2, 0.7), (-0.5, -0.2, -0.7)]  # a linear part off the line
+SPACE = [(1.3, 0.9, -0.4, 0.3), (-0.7, 0.3, 0.8, 0.5), (0.4, 0.1, 0.2, 0.9)]
+ZERO = [(0.0, 1.0, 0.0)]
+RAY = [(1.2, 0.7)]
+RAYS = [(1.2, 0.7), (-0.4, -1.1)]
+
+TARGETS = {
+    "one": (3, ONE, "relu"),
+    "two": (4, TWO, "relu"),
+    "three": (5, THREE, "leaky_relu"),
+    "both": (4, BOTH, "relu"),
+    "linear": (4, LINEAR, "relu"),
+    "tilted": (4, TILTED, "leaky_relu"),
+    "space": (5, SPACE, "relu"),
+    "zero": (3, ZERO, "relu"),
+    "ray": (3, RAY, "relu"),
+    "rays": (3, RAYS, "leaky_relu"),
+    "abs": (3, ONE, "abs"),
+    "five": (5, ONE, "relu"),
+}
+
+
+@pytest.fixture(params=TARGETS, ids=str)
+def family_and_name(request):
+    m, neurons, name = TARGETS[request.param]
+    return make(m, neurons, name), name
+
+
+def some(family, rng, number=8):
+    picks = [orbit.representative for orbit in family.orbits()]
+    if len(picks) > number:
+        picks = [picks[int(i)] for i in rng.choice(len(picks), number, replace=False)]
+    picks += [family[int(i)] for i in rng.integers(family.count(), size=4)]
+    return picks
+
+
+def strata(m, m0, d):
+    """Yield (labelled groups, free groups, signs) of all strata, by recursion on neurons."""
+
+    def partitions(k):
+        if k == 0:
+            yield []
+            return
+        for rest in partitions(k - 1):
+            yield [*rest, [k - 1]]
+            for i in range(len(rest)):
+                yield [*rest[:i], [*rest[i], k - 1], *rest[i + 1 :]]
+
+    for blocks in partitions(m):
+        for marks in product([*range(m0), "free"], repeat=len(blocks)):
+            if any(marks.count(t) != 1 for t in range(m0)) or (d == 1 and "free" in marks):
+                continue
+            labelled = [blocks[marks.index(t)] for t in range(m0)]
+            free = [block for block, mark in zip(blocks, marks, strict=True) if mark == "free"]
+            first = {block[0] for block in free}
+            choices = [(1,) if k in first else (1, -1) for k in range(m)]
+            for signs in product(*choices):
+                yield labelled, free, signs
+
+
+def generic_point_exists(target, labelled, free, signs, rng):
+    """Decide by a random solution of the linear condition whether a stratum has a point.
+
+    Unknown are the linear parts of the mixed groups. At a random solution no labelled part may be
+    that of a uniform group, no free part 0, and no two lines equal.
+    """
+    if target.linear is None:
+        return True
+    d = target.lines.shape[1]
+    left, columns, checks = target.linear.copy(), [], []
+    for t, block in enumerate(labelled):
+        sides = {signs[k] for k in block}
+        if len(sides) == 2:
+            columns.append(target.lines[t][:, None])
+            checks.append(t)
+        else:
+            left -= sides.pop() * target.weights[t] * target.lines[t]
+    mixed = [block for block in free if len({signs[k] for k in block}) == 2]
+    columns += [np.eye(d)] * len(mixed)
+    matrix = np.concatenate(columns, axis=1) if columns else np.zeros((d, 0))
+    point = np.linalg.lstsq(matrix, left, rcond=1e-9)[0] if matrix.size else np.zeros(0)
+    if np.linalg.norm(matrix @ point - left) > 1e-9:
+        return False
+    wild = rng.normal(size=len(point))
+    if matrix.size:
+        wild -= np.linalg.lstsq(matrix, matrix @ wild, rcond=1e-9)[0]
+    point = point + wild
+    for value, t in zip(point, checks, strict=False):
+        # on a single line (d = 1) a side with sum 0 has no line of its own to go to
+        if d > 1 and abs(abs(value) - abs(target.weights[t])) < 1e-7:
+            return False
+    lines = list(target.lines)
+    for v in point[len(checks) :].reshape(-1, d):
+        if np.linalg.norm(v) < 1e-7:
+            return False
+        unit = v / np.linalg.norm(v)
+        if any(min(np.linalg.norm(unit - u), np.linalg.norm(unit + u)) < 1e-7 for u in lines):
+            return False
+        lines.append(unit)
+    return True
+
+
+@pytest.mark.parametrize("key", ["one", "two", "both", "linear", "tilted", "ray", "rays", "abs"])
+def test_the_list_is_that_of_all_strata_with_a_generic_point(key, rng):
+    m, neurons, name = TARGETS[key]
+    family = make(m, neurons, name)
+    d = len(neurons[0]) - 1
+    wanted = Counter()
+    for labelled, free, signs in strata(m, family.lines.m0, d):
+        if generic_point_exists(family.lines, labelled, free, signs, rng):
+            groups = (*map(tuple, labelled), *sorted(map(tuple, free)))
+            wanted[groups, signs] += 1
+    found = Counter()
+    for b in family:
+        head = len(b.shape.labelled)
+        groups = (*b.groups[:head], *sorted(b.groups[head:]))
+        found[groups, b.signs] += 1
+    assert found == wanted
+    assert max(found.values()) == 1
+
+
+def test_rules_agree_with_random_solutions_for_many_mixed_groups(rng):
+    """Every pattern of sides with up to 4 mixed free groups, also where lines are dependent."""
+    cases = {key: TARGETS[key] for key in ("three", "space", "both", "tilted")}
+    cases["many"] = (0, [*THREE, (0.9, 1.0, 0.2), (1.1, -0.3, 0.5)], "relu")
+    cases["opposite"] = (0, [*TWO, (-0.4, -0.3, -0.8), (0.4, 0.3, 0.8)], "relu")
+    seen = Counter()
+    for _, neurons, name in cases.values():
+        rows = np.array(neurons)
+        net = TwoLayer(len(rows), rows.shape[1] - 1, name, False)
+        target = line_target(net, Teacher(net, rows.ravel()))
+        for pattern in product((1, -1, MIXED), repeat=target.m0):
+            for free in range(5):
+                labelled, signs = [], []
+                for side in pattern:
+                    size = 2 if side == MIXED else 1
+                    labelled.append(list(range(len(signs), len(signs) + size)))
+                    signs += [1, -1] if side == MIXED else [side]
+                groups = [[len(signs) + 2 * j, len(signs) + 2 * j + 1] for j in range(free)]
+                signs += [1, -1] * free
+                wanted = generic_point_exists(target, labelled, groups, signs, rng)
+                assert is_component(target, pattern, free) == wanted, (neurons, pattern, free)
+                seen[free, wanted] += 1
+    assert all(seen[free, True] for free in range(5))
+    assert all(seen[free, False] for free in range(2))
+
+
+def test_counts_agree_with_the_sequence(family_and_name):
+    family, _ = family_and_name
+    everything = Counter((s.r, s.l) for s in family.shapes for _ in range(s.n_sets))
+    for r, deficient in product(range(family.setting.width + 1), repeat=2):
+        assert family.count(r, deficient) == everything[r, deficient]
+    assert family.count() == sum(everything.values()) == family.ends[-1]
+    assert family.count() == sum(orbit.sets for orbit in family.orbits())
+
+
+def test_sets_of_an_orbit_are_distinct_and_have_its_sides():
+    shapes = [
+        LineShape(0, ((2, 1), (0, 2)), ((2, 1), (2, 1))),
+        LineShape(0, ((1, 1),), ((2, 2), (1, 1), (1, 0), (1, 0))),
+        LineShape(0, (), ((3, 1), (2, 2))),
+    ]
+    for shape in shapes:
+        seen = set()
+        for rank in range(0, shape.n_sets, 1 + shape.n_sets // 3000):
+            blocks, signs = shape.member(rank)
+            head = 1 + len(shape.labelled_sides)
+            for block, sides in zip(blocks[1:head], shape.labelled_sides, strict=True):
+                assert sum(signs[k] > 0 for k in block) == sides[0]
+            for block, sides in zip(blocks[head:], shape.free_sides, strict=True):
+                assert sum(signs[k] > 0 for k in block) in sides
+                assert signs[block[0]] == 1
+            seen.add((blocks[:head], tuple(sorted(blocks[head:])), signs))
+        assert len(seen) == len(range(0, shape.n_sets, 1 + shape.n_sets // 3000))
+    # neurons: 3 + 2 + 3 + 3, unordered equal pairs, sides 3 each
+    ways = comb(11, 3) * comb(8, 2) * comb(6, 3) // 2
+    assert shapes[0].n_sets == ways * 3 * 1 * 3 * 3
+
+
+def test_a_huge_family_is_counted_and_not_listed():
+    family = make(12, THREE)
+    assert family.count() > 10**9
+    assert family.count(3, 0) > 0
+
+
+def test_members_are_the_target_and_perturbations_are_not(family_and_name, rng):
+    family, name = family_and_name
+    x = rng.normal(size=(80, family.setting.inputs))
+    wanted = value(name, np.asarray(family.teacher.theta), x)
+    for b in some(family, rng):
+        theta = b.sample(rng)
+        scale = 1.0 + np.abs(theta).max()
+        assert np.abs(value(name, theta, x) - wanted).max() < 1e-12 * scale**2
+        assert np.abs(b.equations(theta)).max() < 1e-12 * scale**3
+        assert b.contains(theta, 1e-12 * scale**2)
+        jacobian = b.equations_jacobian(theta)
+        assert np.linalg.matrix_rank(jacobian, tol=1e-8) == len(jacobian) == b.codim
+        assert b.dim == len(theta) - b.codim
+        moved = theta + 0.05 * rng.normal(size=len(theta))
+        assert np.abs(value(name, moved, x) - wanted).max() > 1e-5
+
+
+def test_no_component_contains_another(family_and_name, rng):
+    """Closed conditions: a random member breaks an equation or is on a wrong side elsewhere."""
+    family, _ = family_and_name
+    everything = [family[int(i)] for i in rng.permutation(family.count())[:200]]
+    for b in some(family, rng, 4):
+        theta = b.sample(rng)
+        for other in everything:
+            if other.index != b.index:
+                holds = np.abs(other.equations(theta)).max() < 1e-7
+                assert not (holds and other.contains(theta, 1e-7)), (b, other)
+
+
+def moments(name, theta, probes):
+    """E f(x) |v.x| over normal x for probes v, and the linear part; with derivatives.
+
+    E |w.x| |v.x| = (2/pi) |w| |v| (sqrt(1 - c^2) + c arcsin c), c the cosine. Samples would not do:
+    between two of them a neuron can turn without being seen.
+    """
+    alpha, slope = TILT[name]
+    d = probes.shape[1]
+    rows = theta.reshape(-1, d + 1)
+    a, w = rows[:, 0], rows[:, 1:]
+    size, length = np.linalg.norm(w, axis=1), np.linalg.norm(probes, axis=1)
+    c = np.clip(probes @ w.T / (length[:, None] * size), -1.0, 1.0)
+    sine = np.sqrt(1.0 - c**2)
+    kernel = 2 * alpha / np.pi * length[:, None] * size * (sine + c * np.arcsin(c))
+    turn = (length[:, None] * sine / size)[:, :, None] * w + np.arcsin(c)[:, :, None] * probes[
+        :, None
+    ]
+    turn *= 2 * alpha / np.pi * a[:, None]
+    values = np.concatenate([kernel @ a, slope * (a @ w)])
+    jacobian = np.zeros((len(values), len(a), d + 1))
+    jacobian[: len(probes), :, 0], jacobian[: len(probes), :, 1:] = kernel, turn
+    for j in range(d):
+        jacobian[len(probes) + j, :, 0] = slope * w[:, j]
+        jacobian[len(probes) + j, :, 1 + j] = slope * a
+    return values, jacobian.reshape(len(values), -1)
+
+
+def test_moments_are_those_of_the_function(rng):
+    x, probe = rng.normal(size=(400_000, 2)), np.array([[0.6, -0.8]])
+    theta = np.array(TWO).ravel()
+    values, jacobian = moments("relu", theta, probe)
+    f = value("relu", theta, x)
+    assert values[0] == pytest.approx(np.mean(f * np.abs(x @ probe[0])), abs=0.01)
+    np.testing.assert_allclose(values[1:], np.mean(f[:, None] * x, axis=0), atol=0.01)
+    by_hand = [
+        (moments("relu", theta + h, probe)[0] - moments("relu", theta - h, probe)[0]) / 2e-6
+        for h in 1e-6 * np.eye(6)
+    ]
+    np.testing.assert_allclose(np.stack(by_hand, axis=1), jacobian, atol=1e-8)
+
+
+@pytest.mark.parametrize("key", ["one", "both", "linear", "tilted", "ray", "rays", "abs"])
+def test_codimension_is_that_of_the_perfect_networks_nearby(key, rng):
+    """Perfect networks near a member are on the branch, and span `dim` directions."""
+    m, neurons, name = TARGETS[key]
+    # three neurons on one side of a line can leave it such that the function changes by order t^3
+    m = 3 if key in ("both", "linear") else m
+    family = make(m, neurons, name)
+    d = family.setting.inputs
+    probes = rng.normal(size=(40, d))
+    wanted, _ = moments(name, np.asarray(family.teacher.theta), probes)
+    for b in some(family, rng, 3)[:3]:
+        alone = [k for block in b.groups if len(block) == 1 for k in block]
+        rest = [k for k in range(m) if k not in alone]
+        for _ in range(200):  # not near other branches, which begin at a_k = 0
+            theta = b.sample(rng)
+            if np.abs(theta.reshape(m, -1)[rest, 0]).min(initial=1.0) > 0.3:
+                break
+        cloud = []
+        radius = 1e-3 * min(np.linalg.norm(theta.reshape(m, -1)[:, 1:], axis=1))
+        for _ in range(3 * len(theta)):
+            point = theta + radius * rng.normal(size=len(theta))
+            for _ in range(60):
+                values, jacobian = moments(name, point, probes)
+                step = np.linalg.lstsq(jacobian, values - wanted, rcond=1e-9)[0]
+                point = point - step
+                if np.abs(step).max() < 1e-13:
+                    break
+            if np.abs(values - wanted).max() < 1e-12 and np.abs(point - theta).max() < 8 * radius:
+                # neurons that leave their line by angles of size t change the function by order t^2
+                assert b.distance(point) < 0.02 * radius, b
+                foot = b.project(point)
+                assert np.abs(moments(name, foot, probes)[0] - wanted).max() < 1e-11
+                cloud.append((foot - theta) / radius)
+        spread = np.linalg.svd(np.array(cloud), compute_uv=False)
+        assert len(cloud) > b.dim
+        assert spread[b.dim - 1] > 0.1, b
+
+
+def test_the_rank_of_the_jacobian_at_members(family_and_name, rng):
+    family, name = family_and_name
+    d = family.setting.inputs
+    if d == 1:  # on one line |x| and x are all there is
+        assert all(b.generic_rank is None for b in family)
+        return
+    probes = rng.normal(size=(60, d))
+    for b in some(family, rng):
+        if not b.shape.silent:
+            jacobian = moments(name, b.sample(rng), probes)[1]
+            values = np.linalg.svd(jacobian, compute_uv=False)
+            rank = b.generic_rank
+            assert values[rank - 1] > 1e-6 * values[0], b
+            assert values[rank:].max(initial=0.0) < 1e-9 * values[0], b
+
+
+@pytest.mark.parametrize("key", ["one", "both", "linear", "ray", "rays", "abs"])
+def test_every_perfect_network_found_is_listed(key, rng):
+    """Levenberg-Marquardt on the moments from random starts, then on no branch's far side."""
+    m, neurons, name = TARGETS[key]
+    family = make(2 if key == "abs" else min(m, 3), neurons, name)
+    probes = rng.normal(size=(40, family.setting.inputs))
+    wanted, _ = moments(name, np.asarray(family.teacher.theta), probes)
+    found = []
+    for _ in range(60):
+        point, damping = rng.normal(size=family.setting.n_params), 1.0
+        values, jacobian = moments(name, point, probes)
+        for _ in range(150):
+            gram = jacobian.T @ jacobian + damping * np.eye(len(point))
+            trial = point - np.linalg.solve(gram, jacobian.T @ (values - wanted))
+            new = moments(name, trial, probes)
+            if np.linalg.norm(new[0] - wanted) < np.linalg.norm(values - wanted):
+                point, (values, jacobian), damping = trial, new, max(0.2 * damping, 1e-12)
+            else:
+                damping = min(5.0 * damping, 1e6)
+        if np.abs(values - wanted).max() < 1e-12:
+            found.append(point)
+        if len(found) == 12:
+            break
+    assert len(found) >= 10
+    located = family.locate(np.array(found), 1e-4)
+    # where neurons share a line the residual is of second order in the angle between them
+    assert located.distance.max() < 1e-3
+    assert np.median(located.distance) < 1e-6
+    assert len(np.unique(located.nearest_orbit[located.second > 0.03])) >= 2
+
+
+def test_points_at_the_edge_of_a_set(rng):
+    """w_k = 0 with any a_k is a limit where others carry the sum, not where it must be 0."""
+    family = make(2, ONE)
+    pair = next(b for b in family if b.r == 1)
+    weight, line = family.lines.weights[0], family.lines.lines[0]
+    edge = np.array([weight, *line, 0.7, 0.0, 0.0])
+    assert pair.contains(edge, 1e-12)
+    wrong = np.array([weight, *line, 0.7, *(-0.1 * line)])  # adds -0.07 relu(-line.x)
+    assert not pair.contains(wrong, 1e-3)
+    assert pair.distance(wrong) == pytest.approx(0.1, abs=0.03)
+    zero = make(2, ZERO)
+    couple = next(b for b in zero if b.kind == "free 2")
+    assert couple.contains(np.array([0.7, 0.0, 0.0, -0.3, 0.0, 0.0]), 1e-12)
+    assert not couple.contains(np.array([0.7, 0.0, 0.0, 0.3, 0.0, 0.0]), 1e-6)
+    silent = next(b for b in zero if b.shape.silent)
+    assert silent.contains(np.array([0.7, 0.0, 0.0, 0.3, 0.0, 0.0]), 1e-12)
+
+
+def test_what_is_not_known_is_refused_by_name():
+    family = make(3, ONE)
+    b = family[0]
+    for call in (lambda: b.separation_size, lambda: b.separation(np.ones((3, 2)))):
+        with pytest.raises(ProblemError, match="kink"):
+            call()
+    with pytest.raises(ProblemError, match="change sides"):
+        b.intersection(family[1])
+    with pytest.raises(ProblemError, match="curved"):
+        b.linear_equations()
+    with pytest.raises(ProblemError, match="kink"):
+        _ = family.optimistic_size
+    with pytest.raises(ProblemError, match="multiplicity"):
+        _ = b.multiplicity
+    with pytest.raises(ProblemError, match="one by one"):
+        make(9, TWO).locate(np.zeros(27))
+    teacher = family.teacher
+    with pytest.raises(ProblemError, match="inputs=2"):
+        branches(TwoLayer(2, 3, "relu", False), teacher)
+    with pytest.raises(ProblemError, match="a constant on one side of the kink"):
+        branches(TwoLayer(2, 2, "relu", True), teacher)
+    biased = TwoLayer(1, 2, "relu", True)
+    with pytest.raises(ProblemError, match="without biases only"):
+        branches(TwoLayer(2, 2, "relu", False), Teacher(biased, np.ones(4)))
+    with pytest.raises(ProblemError, match="rank"):
+        branches(TwoLayer(2, 2, "relu", False, 2), teacher)
+    assert (
+        "output bias"
+        in branches(
+            TwoLayer(2, 2, "relu", False),
+            Teacher(TwoLayer(1, 2, "relu", False, 1, True), np.array([1.0, 1.0, 0.5, 2.0])),
+        ).message
+    )
+
+
+def test_the_target_is_reduced_to_lines():
+    family = make(3, [*ONE, (0.0, 1.0, 1.0), (0.5, 1.8, -0.8), (2.0, 0.0, 0.0)])
+    assert family.lines.m0 == 1
+    assert family.lines.weights[0] == pytest.approx(2.3 * np.hypot(0.9, 0.4))
+    words = " ".join(family.target.notes)
+    for text in ("zero input weight silent", "2 neurons on one line", "weight 0 dropped"):
+        assert text in words
+    both = make(3, BOTH).lines
+    assert both.m0 == 1
+    np.testing.assert_allclose(both.linear, 0.5 * np.array([0.9, -0.4]))
+    assert make(2, BOTH).count() == 2
+    assert "3 neurons" in make(2, TILTED).message or make(2, TILTED).message
+
+
+def test_the_smallest_students():
+    """relu(z) - relu(-z) = z needs two neurons, a line tilted by another direction three."""
+    assert make(1, LINEAR).message
+    assert make(2, LINEAR).count() == 1
+    assert make(1, BOTH).message
+    assert make(2, BOTH).count() == 2
+    assert make(2, TILTED).message
+    assert make(3, TILTED).count() > 0
+    assert make(1, ONE).count() == 1
