@@ -41,7 +41,7 @@ LARGEST_JACOBIAN = 20_000_000
 _AGREE = 32.0 * np.finfo(float).eps  # a teacher's rounded values differ from the exact ones by less
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Targets:
     """What the residual to 31 digits is taken against.
 

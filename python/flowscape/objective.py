@@ -29,7 +29,7 @@ __all__ = ["Noise", "Problem"]
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Noise:
     """Bounds on the rounding errors of a computed objective, per network: () or (B,).
 

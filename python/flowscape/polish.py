@@ -34,7 +34,7 @@ _CLEAR = 100.0
 _PLACED = 10.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Polished:
     """Critical points and their spectra; one point per row, no batch axis for a single one.
 

@@ -47,6 +47,20 @@ def test_steps_are_those_of_the_drawn_samples(net, samples, size, sampling):
     assert run.options.stream_key == stream_key(9, Purpose.BATCHES)
 
 
+@pytest.mark.parametrize("streams", [[1, 2**63], [2**64 - 1, 0], [2**63, 2**63 + 1]])
+def test_streams_may_be_a_list_of_large_integers(streams):
+    """NumPy makes floating-point numbers of a list with integers on both sides of 2^63."""
+    prob = random_problem(np.random.default_rng(2), TwoLayer(2, 1), 8)
+    theta = prob.net.init(2, rng=1)
+    options = {"learning_rate": 0.01, "steps": 5, "batch_size": 2}
+    listed = gradient_descent(prob, theta, streams=streams, **options)
+    array = gradient_descent(prob, theta, streams=np.array(streams, dtype=np.uint64), **options)
+    np.testing.assert_array_equal(listed.theta, array.theta)
+    for bad in ([1, 2**64], [-1, 2**63], [1, 2.0**63]):
+        with pytest.raises(OptionError, match="streams="):
+            gradient_descent(prob, theta, streams=bad, **options)
+
+
 def test_batches_of_all_samples_are_gradient_descent():
     prob = random_problem(np.random.default_rng(2), TwoLayer(2, 1), 8)
     theta = prob.net.init(9, rng=1)

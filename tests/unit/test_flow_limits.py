@@ -222,3 +222,50 @@ def test_a_start_beside_a_degenerate_branch_does_not_count_as_its_limit(apart):
     off = np.sqrt(((parts[:, 1:] - 1.0) ** 2).sum() + (parts[:, 0].sum() - 1.0) ** 2 / 2)
     assert off <= flow.theta_error
     assert flow.theta_error < max(10.0 * off, 1e-5)
+
+
+@pytest.mark.parametrize(
+    "start", [[0.5, 60.0, 30.0, 0.4, -50.0, 25.0], [0.5, 1e3, 9.0, 0.4, 9.0, -1e3]]
+)
+def test_a_saturated_start_has_no_error_bar(start):
+    """Every term of the incoming weights' gradients is below rounding: nothing has balanced."""
+    x = np.array([-2.0, -1.0, 1.0, 2.0])
+    net = TwoLayer(2, 1, activation="tanh", bias=True)
+    weights, biases = np.reshape(start, (2, 3)).T[1:]
+    hidden = np.tanh(np.outer(x, weights) + biases)
+    y = x + 0.1 * x**2
+    # The outgoing weights at their optimum: the gradient is rounding error from the start.
+    a = np.linalg.lstsq(hidden, y)[0]
+    start = np.array([a[0], *start[1:3], a[1], *start[4:]])
+    prob = Problem(net, Samples(x, y))
+    flow = gradient_flow(prob, start)
+    assert flow.status == Status.CONVERGED
+    assert flow.t == 0.0
+    assert flow.theta_error == np.inf
+    assert not flow.success
+
+
+def test_balanced_starts_keep_their_error_bar():
+    """Critical points of positive loss that are no saturation: a local minimum, and the origin."""
+    x = np.array([-2.0, -1.0, 1.0, 2.0])
+    prob = Problem(TwoLayer(2, 1, activation="tanh", bias=True), Samples(x, x**2))
+    assert gradient_flow(prob, np.zeros(6)).theta_error < 1e-100
+    one = Problem(TwoLayer(1, 1, activation="tanh", bias=True), Samples(x, np.tanh(x) + 0.1 * x**2))
+    end = gradient_flow(one, [0.9, 1.1, 0.1], rtol=1e-9, atol=1e-12)
+    assert end.loss > 1e-3
+    again = gradient_flow(one, polish(one, end.theta).theta, rtol=1e-9, atol=1e-12)
+    assert again.t == 0.0
+    assert np.linalg.norm(again.theta - end.theta) <= end.theta_error + again.theta_error < 1e-5
+
+
+def test_a_parameter_that_vanishes_does_not_stall_the_flow():
+    """From starts of size 1e-8 with an atol to match; one of the limits has a silent neuron.
+
+    Error control once asked for more than the gradient's rounding error allows: 50,000 steps.
+    """
+    prob = PROBLEM
+    starts = prob.net.init(24, rng=3, scale=1e-8)
+    flow = gradient_flow(prob, starts, rtol=1e-7, atol=1e-18)
+    assert flow.success.all()
+    assert (np.abs(flow.theta).min(axis=1) < 1e-9).any()
+    assert (flow.nstep + flow.nrejected < 1000).all()

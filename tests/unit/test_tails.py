@@ -19,6 +19,7 @@ def examine(curve, t_end=1e10):
         curve(np.array([t_end])),
         lambda rows, times: np.broadcast_to(curve(times), (len(rows), len(times), 3)),
         tails,
+        np.ones(3),
     )
     return tails.single(), limit[0], error[0]
 
@@ -114,10 +115,45 @@ def test_what_is_found_does_not_depend_on_the_batch():
     tails = Tails.unknown(4)
     limit, error = examine_tails(
         np.arange(4), ends, np.array([curves[k](ends[k : k + 1])[0] for k in range(4)]), together,
-        tails,
+        tails, np.ones(3),
     )  # fmt: skip
     for k, curve in enumerate(curves):
         alone, one, bar = examine(curve, ends[k])
         np.testing.assert_array_equal(limit[k], one)
         np.testing.assert_array_equal(error[k], bar)
         assert tails.law[k] == alone.law
+
+
+def test_a_run_that_stands_still_is_no_law():
+    """Steps of exactly zero, next to one that grows: their logarithms are infinite."""
+    tails = Tails.unknown(2)
+    times = []
+
+    def follow(rows, lattice):
+        times.append(lattice)
+        grown = 1.0 + np.outer(lattice**0.25, ONCE)
+        still = np.where(lattice[:, None] < 3e8, LIMIT + 1e-3, LIMIT)
+        return np.stack([still, grown])
+
+    ends = np.stack([LIMIT, 1.0 + 1e16**0.25 * ONCE])
+    limit, error = examine_tails(
+        np.arange(2), np.array([1e16, 1e16]), ends, follow, tails, np.ones(3)
+    )
+    assert tails.law.tolist() == [Law.UNKNOWN, Law.ESCAPE]
+    assert error[1] == np.inf
+    assert np.isnan(limit).all()
+
+
+@pytest.mark.parametrize(("unit", "law"), [(1e-2, Law.ESCAPE), (1.0, Law.UNKNOWN)])
+def test_growth_is_large_in_units_of_the_data(unit, law):
+    """Parameters of 100: far where the data's own unit is 1e-2, near where it is 1."""
+    tails = Tails.unknown(1)
+    examine_tails(
+        np.array([0]),
+        np.array([1e12]),
+        0.1 * 1e3 * ONCE[None],
+        lambda rows, times: (0.1 * np.outer(times**0.25, ONCE))[None],
+        tails,
+        np.full(3, unit),
+    )
+    assert tails.law[0] == law

@@ -87,12 +87,12 @@ bool march_bdf(const Objective& objective, int order, double h, std::int64_t ste
   const Mask<1> all{-1};
   method.begin(*evaluator, all, y.data(), gradient.data());
   method.fix_order(order, h, points.data());
-  std::int64_t gradients = 0, hessians = 0;
+  Mask<1> gradients{}, hessians{};
   // Newton's iteration goes on until its remainder is 1e-3 of these tolerances.
   const BdfStep<SampleLanes>::Trial trial{
       all, Vec<1>{h}, Vec<1>{1e-14}, 1e-12, Vec<1>{0.0}, Vec<1>{0.0}, Vec<1>{0.0},
       y.data(), y_new.data(), loss.data(), gradient.data(), error.data(),
-      hessian.data(), scratch.data(), &gradients, &hessians};
+      hessian.data(), scratch.data(), gradients, hessians};
   for (std::int64_t i = 0; i < steps; ++i) {
     if (any(method.attempt(*evaluator, trial))) return false;
     method.advance(trial, all, all, Vec<1>{0.0});

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flowscape.objective import Problem
-from flowscape.problem import SymmetryClass, TwoLayer, symmetry, traits
+from flowscape.problem import TwoLayer
+from flowscape.problem.symmetry import SymmetryClass, symmetry
+from flowscape.problem.traits import traits
 
 __all__ = ["known_zeros", "on_kink", "share_incoming"]
 

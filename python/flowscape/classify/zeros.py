@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from flowscape.objective import Problem
 from flowscape.polish import Polished
-from flowscape.problem import SymmetryClass, symmetry
+from flowscape.problem.symmetry import SymmetryClass, symmetry
 
 __all__ = ["Zeros", "different_samples", "examine_zeros"]
 

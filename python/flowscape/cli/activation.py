@@ -22,7 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> Answer:
     """Test the assumptions of Local Recovery and say what `branches` knows."""
-    from flowscape.problem import Activation, symmetry
+    from flowscape.problem import Activation
+    from flowscape.problem.symmetry import symmetry
     from flowscape.separation.assumptions import generic_activation, rapid_decrease
 
     activation = Activation.of(parse_activation(args.name))

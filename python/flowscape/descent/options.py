@@ -127,6 +127,11 @@ def step_numbers(save_at: ArrayLike | None, steps: int) -> NDArray[np.int64] | N
 def _integers(values: ArrayLike) -> NDArray:
     """Return the values as an array; one of objects where its rows have different lengths."""
     try:
-        return np.asarray(values)
+        found = np.asarray(values)
+        exact = np.asarray(values, dtype=object) if found.dtype.kind == "f" else found
     except ValueError:
         return np.empty(0, dtype=object)
+    # NumPy makes floating-point numbers of a list with integers below and above 2^63.
+    if exact.size and all(type(v) is int and 0 <= v < 2**64 for v in exact.flat):
+        return exact.astype(np.uint64)
+    return found

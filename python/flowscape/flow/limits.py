@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flowscape.flow.batch import Batch
+from flowscape.flow.saturation import saturated
 from flowscape.flow.tails import Law, Tails, examine_tails
-from flowscape.polish import polish
+from flowscape.objective import Problem
 from flowscape.status import Status
 
 __all__ = ["VANISHING", "finish"]
@@ -81,6 +82,7 @@ def finish(
     seen = np.isfinite(size) & (clock > 0.0) & (tails.law != Law.SETTLED)
     seen &= stopped | np.isin(status, stuck)
     rows = np.flatnonzero(seen)
+    units = _units(batch.prob)
     for start in range(0, len(rows), _CHUNK):
         part = rows[start : start + _CHUNK]
         limit, bar = examine_tails(
@@ -89,14 +91,36 @@ def finish(
             theta[part],
             lambda some, lattice: batch.revisit(methods, some, lattice),
             tails,
+            units,
         )
         _take(batch, times, out, part, limit, bar)
     unknown = stopped & (tails.law == Law.UNKNOWN)
     error[unknown] = np.maximum(error, ahead)[unknown]
     error[status == Status.ESCAPED] = np.inf
     exponential = stopped & (tails.law == Law.EXPONENTIAL)
-    error[exponential] = _FITTED * speed[exponential] / tails.rate[exponential]
+    # A flow that slows down along its valley may look like one for the time that is seen of it.
+    error[exponential] = np.maximum(_FITTED * speed / tails.rate, ahead)[exponential]
+    ended = np.flatnonzero(status == Status.CONVERGED)
+    idle = saturated(batch.prob, theta[ended], out["floor"][ended], n_threads=batch.threads)
+    tails.law[ended[idle]] = Law.UNKNOWN
+    error[ended[idle]] = np.inf
     error += _INTEGRATION * batch.rtol * np.where(np.isfinite(size), size, 0.0)
+
+
+def _units(prob: Problem) -> Floats:
+    """Return units of the parameters, those of the data: (P,).
+
+    Outgoing weights count in largest targets, incoming ones in one over the largest input.
+    """
+    net, x, y = prob.net, np.abs(prob.data.x), np.abs(prob.data.y)
+    target = float(y.max()) or 1.0
+    units = np.ones(net.n_params)
+    parts = net.unpack(units)  # views
+    parts.a[...] = target
+    parts.w[...] = 1.0 / np.where(x.max(axis=0) > 0.0, x.max(axis=0), 1.0)
+    if parts.c is not None:
+        parts.c[...] = target
+    return units
 
 
 def _newton_step(batch: Batch, theta: Floats, floor: Floats) -> Floats:
@@ -126,6 +150,8 @@ def _away(batch: Batch, limit: Floats, end: Floats) -> Floats:
     """
     if len(limit) == 0:
         return np.zeros(0)
+    from flowscape.polish import polish  # most flows need none: 5 ms of the import
+
     points = polish(batch.prob, limit, n_threads=batch.threads)
     way = np.linalg.norm(end - limit, axis=1)
     return np.where(points.status == Status.CONVERGED, _FITTED * points.displacement, way)
@@ -147,6 +173,8 @@ def _may_stop(
     doubted = escape & (out["loss"][rows] < VANISHING * size)
     slow = np.flatnonzero(doubted & np.isfinite(limit).all(axis=1))
     if slow.size:
+        from flowscape.polish import polish
+
         far = limit[slow]
         settled = polish(batch.prob, far, n_threads=batch.threads)
         stays = settled.displacement <= _USEFUL * np.linalg.norm(far, axis=1)

@@ -32,7 +32,7 @@ _BDF_ACCURACY = 1.5
 _PATIENCE = 4.0  # with rk45, in expected steps: what is lost on a flow that becomes stiff
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class MethodChoice:
     """What `method="auto"` expected and took.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +19,7 @@ _REACH = 1e-3
 _DEFECT = 0.1
 
 
-@dataclass(frozen=True)
-class Departure:
+class Departure(NamedTuple):
     """Where and when the linear phases end.
 
     Attributes
@@ -29,17 +28,22 @@ class Departure:
         Ends of the linear phases; the starts where there is none.
     delay : (B,) ndarray
         Their durations, 0 where there is none.
+    rates : (P,) ndarray
+    vectors : (P, P) ndarray
+        Of the linear flow.
+    amplitudes : (B, P) ndarray
+        Of the starts.
     """
 
     points: Floats
     delay: Floats
-    _rates: Floats
-    _vectors: Floats
-    _amplitudes: Floats
+    rates: Floats
+    vectors: Floats
+    amplitudes: Floats
 
     def at(self, row: int, times: Floats) -> Floats:
         """Return the flow of one run at times within its linear phase: (T, P)."""
-        return _linear(self._rates, self._vectors, self._amplitudes[row][None], times)
+        return _linear(self.rates, self.vectors, self.amplitudes[row][None], times)
 
 
 def leave_origin(prob: Problem, starts: Floats, rtol: float) -> Departure:

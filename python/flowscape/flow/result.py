@@ -16,7 +16,7 @@ __all__ = ["Flow"]
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Flow:
     """Ends of a batch of flows; one run per row, no batch axis for a single start.
 

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from flowscape.errors import ProblemError, finite_array
 from flowscape.objective import Problem
-from flowscape.problem import traits
+from flowscape.problem.traits import traits
 from flowscape.runs import check_problem
 
 __all__ = ["Imbalance", "Origin", "initial_imbalance"]

@@ -6,7 +6,8 @@ import mpmath as mp
 import numpy as np
 import pytest
 
-from flowscape.problem import SymmetryClass, TwoLayer
+from flowscape.problem import TwoLayer
+from flowscape.problem.symmetry import SymmetryClass
 from flowscape.separation.assumptions import (
     generic_activation,
     linear_independence,

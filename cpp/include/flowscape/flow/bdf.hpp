@@ -48,7 +48,7 @@ class BdfStep {
     const double* y;
     double *y_new, *loss, *gradient, *error;  ///< at the new point; error is the estimate
     double *hessian, *hessian_scratch;        ///< the one kept, in and out; room for another
-    std::int64_t *gradients, *hessians;       ///< [W], evaluations of each lane
+    M &gradients, &hessians;                  ///< evaluations of each lane
   };
 
   explicit BdfStep(std::int64_t parameters)
@@ -177,10 +177,8 @@ class BdfStep {
     const bool renew = any(fresh);
     evaluator.evaluate(renew ? 2 : 1, s.y_new, trial_loss_.data(), trial_gradient_.data(),
                        s.hessian_scratch);
-    for (int l = 0; l < W; ++l) {
-      s.gradients[l] += open[l] && !fresh[l] ? 1 : 0;
-      s.hessians[l] += fresh[l] ? 1 : 0;
-    }
+    s.gradients -= open & ~fresh;
+    s.hessians -= fresh;
     const std::int64_t triangle_size = triangle(size_ / W) * W;
     if (renew)
       for (std::int64_t i = 0; i < triangle_size; i += W)
@@ -204,7 +202,7 @@ class BdfStep {
     for (int round = 0; any(open); ++round) {
       if (round > 0) {
         evaluator.evaluate(1, s.y_new, trial_loss_.data(), trial_gradient_.data(), nullptr);
-        for (int l = 0; l < W; ++l) s.gradients[l] += open[l] ? 1 : 0;
+        s.gradients -= open;
       }
       const auto [norm, residual, energy] = newton_step();
       // At the point just evaluated: done, failed, or one more step.

@@ -11,6 +11,7 @@
 
 #include "flowscape/flow/lane_runs.hpp"
 #include "flowscape/flow/options.hpp"
+#include "flowscape/flow/step_size.hpp"
 #include "flowscape/objective/evaluator.hpp"
 
 namespace flowscape {
@@ -58,11 +59,12 @@ class Integrator {
   std::int64_t busy() const noexcept { return busy_; }
 
  private:
-  // Controller constants: safety, smallest and largest change of the step.
-  static constexpr double kSafety = 0.9, kShrink = 0.2, kGrow = 6.0;
-  static constexpr std::int64_t kFloorAge = 32;   // accepted steps between round-off floors
-  static constexpr double kModelReach = 1e-2;     // rtol up to which corrections are small
-  static constexpr std::int64_t kCapAge = 16;     // accepted steps between spectral caps
+  static constexpr double kModelReach = 1e-2;  // rtol up to which corrections are small
+  // What a step may leave of the bound on the gradient's rounding error, over its length: about
+  // the error itself. From 0.1 on tails are lost in it, below 1e-3 flows stall.
+  static constexpr double kNoise = 0.01;
+  // Accepted steps between round-off floors and between spectral caps, powers of two.
+  static constexpr std::int64_t kFloorAge = multistep ? 32 : 128, kCapAge = 16;
 
   /// Reports the runs that ended, or all when asked to stop, and refills their lanes.
   M replace(M ended) noexcept {
@@ -84,7 +86,7 @@ class Integrator {
     const bool found = runs_.take(l, y_.data());
     t_[l] = 0.0;
     h_[l] = 1.0;
-    grow_[l] = kGrow;
+    step_size_.begin(l);
     if (found) atol_[l] = options_.atol[runs_.run[l]];
     return found ? -1 : 0;
   }
@@ -161,15 +163,15 @@ class Integrator {
       if (Method::corrects && (pattern_.size() > 0 || options_.rtol > kModelReach)) {
         evaluator_.evaluate(2, y_new_.data(), loss_new_.data(), gradient_new_.data(),
                             hessian_new_.data());
-        for (int l = 0; l < W; ++l) ++runs_.hessians[l];
+        ++runs_.hessians;
       }
     }
     constexpr bool checks = Method::corrects;
     V error{}, correction{}, extent{};
-    const V atol = tolerance(extent_);
+    const V atol = step_tolerance(h);
     for (std::int64_t p = 0; p < size_; p += W) {
       const V y = load<V>(y_.data() + p), y_new = load<V>(y_new_.data() + p);
-      const V weight = 1.0 / (atol + options_.rtol * max(abs(y), abs(y_new)));
+      const V weight = reciprocal(atol + options_.rtol * max(abs(y), abs(y_new)));
       const V e = load<V>(error_.data() + p) * weight;
       error = fma(e, e, error);
       if (checks) {
@@ -186,12 +188,15 @@ class Integrator {
     // Neither test is true for a NaN.
     const M finite = (abs(loss_new) <= std::numeric_limits<double>::max()) &
                      (slope <= std::numeric_limits<double>::max()) & (error2 == error2);
-    const auto falls = [&] {
-      const V loss = load<V>(loss_.data());
-      return loss_new <= loss + options_.rtol * abs(loss) + loss_noise_;
-    };
-    if constexpr (multistep) evaluate_model(finite & ~falls(), slope);
-    M accepted = (error2 <= 1.0) & finite & falls() & ~refused;
+    M sound = finite & (error2 <= 1.0) & ~refused;
+    // A multistep method has its model of the loss evaluated before a step is refused for it.
+    if constexpr (multistep) evaluate_model(finite & ~falls(loss_noise_), slope);
+    M down = falls(multistep ? loss_noise_ : V{});
+    if (const M risen = sound & ~down & runs_.busy(); any(risen)) {
+      refresh_floor(risen);
+      down = falls(loss_noise_);
+    }
+    M accepted = sound & down;
     M crossed{};
     if (pattern_.size() > 0) {
       evaluator_.pattern(y_new_.data(), pattern_new_.data());
@@ -203,11 +208,17 @@ class Integrator {
       accepted &= ~method_.passed_target(trial(h), accepted, steepest(gradient_.data()), slope);
       h_next = method_.advance(trial(h), accepted, finite & ~refused, error2);
     } else {
-      h_next = next_step(h, error2, accepted, finite & ~refused);
+      h_next = step_size_.next(h, error2, accepted, finite & ~refused);
     }
     const M end = conclude(h, h_next, accepted, crossed, finite, extent, slope);
     h_ = h_next;
     return end;
+  }
+
+  /// Lanes whose loss does not rise by more than rtol of itself and `noise`.
+  M falls(V noise) const noexcept {
+    const V loss = load<V>(loss_.data());
+    return load<V>(loss_new_.data()) <= loss + options_.rtol * abs(loss) + noise;
   }
 
   /// The absolute tolerance, never more than the larger of both tolerances times the largest
@@ -217,34 +228,22 @@ class Integrator {
     return select<V>(extent > 1e-290, min(atol_, relative), atol_);
   }
 
+  /// The same for a step of length h, plus a part of what the gradient's rounding error may do in
+  /// it, because no shorter step does less: a parameter that goes to zero would else stall the flow.
+  /// That part is never more than a tenth of rtol times the largest parameter.
+  V step_tolerance(V h) const noexcept {
+    const V noise = (kNoise * min(h, broadcast<V>(1e290))) * floor_;
+    return tolerance(extent_) + min(noise, (0.1 * options_.rtol) * extent_);
+  }
+
   /// What a multistep method reads and writes in a step of length h.
   auto trial(V h) noexcept {
-    M live;
-    for (int l = 0; l < W; ++l) live[l] = runs_.busy(l) ? -1 : 0;
     return typename Method::Trial{
-        live, h, tolerance(extent_), options_.rtol,
+        runs_.busy(), h, step_tolerance(h), options_.rtol,
         0.1 * (options_.rtol * abs(load<V>(loss_.data())) + loss_noise_),
         max(broadcast<V>(options_.gtol), floor_), floor_,
         y_.data(), y_new_.data(), loss_new_.data(), gradient_new_.data(), error_.data(),
         hessian_.data(), hessian_new_.data(), runs_.gradients, runs_.hessians};
-  }
-
-  /// Step after this one; never longer than this one right after a rejection.
-  V next_step(V h, V error2, M accepted, M sound) noexcept {
-    const V power = root(max(error2, broadcast<V>(1e-30)));
-    V factor = max(min(kSafety / power, grow_), broadcast<V>(kShrink));
-    factor = select<V>(accepted, factor, min(factor, broadcast<V>(kSafety)));
-    factor = select<V>(sound, factor, broadcast<V>(kShrink));
-    grow_ = select<V>(accepted, broadcast<V>(kGrow), broadcast<V>(1.0));
-    return h * factor;
-  }
-
-  /// error^(1/order) from its square.
-  static V root(V square) noexcept {
-    if constexpr (Method::order == 4) return sqrt(sqrt(sqrt(square)));
-    V r;
-    for (int l = 0; l < W; ++l) r[l] = std::exp(0.5 / Method::order * std::log(square[l]));
-    return r;
   }
 
   /// Moves the accepted lanes, then looks for the reasons to end a run.
@@ -256,20 +255,14 @@ class Integrator {
       for (int l = 0; l < W; ++l)
         if (accepted[l] && runs_.busy(l)) save(l, t_old[l], h[l], t_[l]);
     take_new(accepted, true);
-    M due{}, stale{};
-    for (int l = 0; l < W; ++l) {
-      if (!runs_.busy(l)) continue;
-      runs_.gradients[l] += Method::gradients_per_step;
-      runs_.hessians[l] += Method::needs_hessian;
-      if (!accepted[l]) {
-        ++runs_.rejected[l];
-        continue;
-      }
-      ++runs_.steps[l];
-      // Before a run may end at the floor, the floor is computed at that very point.
-      due[l] = (runs_.steps[l] % kFloorAge == 0 || slope[l] <= 4.0 * floor_[l]) ? -1 : 0;
-      if constexpr (capped) stale[l] = runs_.steps[l] % kCapAge == 0 ? -1 : 0;
-    }
+    const M busy = runs_.busy(), moved = accepted & busy;
+    runs_.gradients += busy & Method::gradients_per_step;
+    if (Method::needs_hessian) runs_.hessians -= busy;
+    runs_.steps -= moved;
+    runs_.rejected -= busy & ~accepted;
+    // Before a run may end at the floor, the floor is computed at that very point.
+    const M due = moved & (((runs_.steps & (kFloorAge - 1)) == 0) | (slope <= 4.0 * floor_));
+    [[maybe_unused]] const M stale = moved & ((runs_.steps & (kCapAge - 1)) == 0);
     if (any(due)) refresh_floor(due);
     if constexpr (capped)
       if (any(stale)) refresh_cap(stale);
@@ -278,25 +271,25 @@ class Integrator {
     const V target = max(broadcast<V>(options_.gtol), floor_);
     const M exact = accepted & (slope <= target);
     if constexpr (modelling) slope = evaluate_model(exact, slope);
-    M ended{};
+    const M settled = moved & (slope <= target);
+    const M away = moved & (extent >= options_.escape) & (extent > extent_);
+    const M late = moved & (t_ >= options_.t_max);
+    const M stuck = busy & ~accepted & ~((t_ + h_next > t_) & (h_next >= 1e-290));
+    const M spent = busy & (runs_.steps + runs_.rejected >= options_.max_steps);
+    const M ended = settled | (crossed & busy) | away | late | stuck | spent;
+    extent_ = select<V>(moved, extent, extent_);
+    if (!any(ended)) return ended;
     for (int l = 0; l < W; ++l) {
-      if (!runs_.busy(l)) continue;
-      const bool moved = accepted[l] != 0;
-      Status status = Status::not_run;
-      if (moved && slope[l] <= target[l]) status = Status::converged;
+      if (!ended[l]) continue;
+      Status& status = runs_.ending[l];
+      if (settled[l]) status = Status::converged;
       else if (crossed[l]) status = Status::kink;
-      else if (moved && extent[l] >= options_.escape && extent[l] > extent_[l])
-        status = Status::escaped;
-      else if (moved && t_[l] >= options_.t_max)
-        status = std::isfinite(t_[l]) ? Status::time_limit : Status::step_limit;
-      else if (!moved && !(t_[l] + h_next[l] > t_[l]))
-        status = finite[l] ? Status::step_too_small : Status::nonfinite;
-      else if (!moved && h_next[l] < 1e-290) status = Status::nonfinite;
-      else if (runs_.steps[l] + runs_.rejected[l] >= options_.max_steps) status = Status::step_limit;
-      if (moved) extent_[l] = extent[l];
-      if (status == Status::not_run) continue;
-      runs_.ending[l] = status;
-      ended[l] = -1;
+      else if (away[l]) status = Status::escaped;
+      else if (late[l]) status = std::isfinite(t_[l]) ? Status::time_limit : Status::step_limit;
+      else if (stuck[l])
+        status = finite[l] && !(t_[l] + h_next[l] > t_[l]) ? Status::step_too_small
+                                                           : Status::nonfinite;
+      else status = Status::step_limit;
     }
     if constexpr (modelling) evaluate_model(ended & ~exact, slope);
     if (any(ended & ~due)) refresh_floor(ended & ~due);
@@ -314,21 +307,24 @@ class Integrator {
       store(gradient_.data() + p,
             select<V>(due, load<V>(gradient + p), load<V>(gradient_.data() + p)));
     store(loss_.data(), select<V>(due, load<V>(loss), load<V>(loss_.data())));
-    for (int l = 0; l < W; ++l) runs_.gradients[l] += due[l] ? 1 : 0;
+    runs_.gradients -= due;
     method_.evaluated(due);
     return select<V>(due, steepest(gradient_.data()), slope);
   }
 
   /// The new point becomes the present one in the lanes of `take`.
   void take_new(M take, bool with_point) noexcept {
-    const auto blend = [take](double* to, const double* from, std::int64_t count) {
-      for (std::int64_t i = 0; i < count; i += W)
-        store(to + i, select<V>(take, load<V>(from + i), load<V>(to + i)));
+    const bool all = !any(~take);
+    const auto blend = [&](AlignedBuffer& to, AlignedBuffer& from) {
+      if (all) return to.swap(from);
+      for (std::int64_t i = 0; i < to.size(); i += W)
+        store(to.data() + i,
+              select<V>(take, load<V>(from.data() + i), load<V>(to.data() + i)));
     };
-    if (with_point) blend(y_.data(), y_new_.data(), size_);
-    blend(gradient_.data(), gradient_new_.data(), size_);
-    if (Method::needs_hessian || !with_point) blend(hessian_.data(), hessian_new_.data(), triangle_);
-    blend(loss_.data(), loss_new_.data(), W);
+    if (with_point) blend(y_, y_new_);
+    blend(gradient_, gradient_new_);
+    if (Method::needs_hessian || !with_point) blend(hessian_, hessian_new_);
+    blend(loss_, loss_new_);
   }
 
   void refresh_floor(M due) noexcept {
@@ -340,7 +336,7 @@ class Integrator {
   void refresh_cap(M due) noexcept {
     evaluator_.evaluate(2, y_.data(), loss_new_.data(), gradient_new_.data(), hessian_.data());
     cap_ = select<V>(due, Method::longest_step(hessian_.data(), parameters_), cap_);
-    for (int l = 0; l < W; ++l) runs_.hessians[l] += due[l] ? 1 : 0;
+    runs_.hessians -= due;
   }
 
   /// Stores the asked times in (t, end] of lane l, a step of length h.
@@ -356,9 +352,10 @@ class Integrator {
   std::int64_t parameters_, size_, triangle_;
   LaneRuns<W> runs_;
   Method method_;
+  StepSize<W, Method::order> step_size_;
   AlignedBuffer y_, y_new_, gradient_, gradient_new_, error_, correction_, hessian_, hessian_new_;
   AlignedBuffer loss_, loss_new_, pattern_, pattern_new_;
-  V t_{}, h_{}, atol_{}, grow_{}, floor_{}, loss_noise_{}, cap_{}, extent_{};
+  V t_{}, h_{}, atol_{}, floor_{}, loss_noise_{}, cap_{}, extent_{};
   std::int64_t slots_ = 0, busy_ = 0;
 };
 

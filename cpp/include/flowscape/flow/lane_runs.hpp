@@ -32,6 +32,7 @@ class LaneRuns {
       : parameters_(parameters), options_(options), output_(output), queue_(queue) {}
 
   bool busy(int l) const noexcept { return run[l] >= 0; }
+  Mask<W> busy() const noexcept { return run >= 0; }
   std::int64_t live() const noexcept { return live_; }
   bool stopping() const noexcept { return queue_.stop->load(std::memory_order_relaxed); }
 
@@ -81,8 +82,8 @@ class LaneRuns {
     queue_.finished.fetch_add(1, std::memory_order_relaxed);
   }
 
-  std::int64_t run[W]{};  ///< index of the run, -1 where the lane is idle
-  std::int64_t steps[W]{}, rejected[W]{}, gradients[W]{}, hessians[W]{};
+  Mask<W> run{};  ///< index of the run, -1 where the lane is idle
+  Mask<W> steps{}, rejected{}, gradients{}, hessians{};  ///< counts
   Status ending[W]{};
 
  private:

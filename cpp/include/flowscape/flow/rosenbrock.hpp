@@ -151,9 +151,11 @@ class RosenbrockStep {
     const double* slope = gradient;
     if constexpr (i > 0) {
       for (std::int64_t p = 0; p < size; p += W) {
-        V z = load<V>(y + p);
+        // The argument of the last stage is the one before plus that stage.
+        V z = load<V>((i == 5 ? argument : y) + p);
 #pragma GCC unroll 8
-        for (int j = 0; j < i; ++j) z = fma(broadcast<V>(Rodas4::a[i][j]), stage(j, p), z);
+        for (int j = i == 5 ? 4 : 0; j < i; ++j)
+          z = fma(broadcast<V>(Rodas4::a[i][j]), stage(j, p), z);
         store(argument + p, z);
       }
       evaluator.evaluate(1, argument, scratch_loss_.data(), work_.data(), nullptr);
