@@ -157,9 +157,16 @@ COUNTS = [1, 2, 3, 5, 6, 7, 8, 9, 15, 16, 17, 31, 32, 33, 55, 56, 57, 63, 64, 65
 )
 @pytest.mark.parametrize("width", [4, 7, 30])
 def test_sample_counts_around_lanes_and_blocks(width, samples):
-    """With lane = sample, blocks hold 104, 56 and 32 samples for these widths; with lane = neuron
+    """With lane = sample, blocks hold 128, 128 and 64 samples for these widths; with lane = neuron
     64, 64 and 32, and 256 in the products of panels."""
     run(samples, samples, 1, width=width, inputs=1, weights=samples % 2 == 0)
+
+
+@pytest.mark.parametrize("weights", [False, True])
+@pytest.mark.parametrize(("width", "inputs"), [(5, 4), (5, 5), (6, 6), (11, 3)])
+def test_blocks_with_and_without_tables_of_products(width, inputs, weights):
+    """Up to 4 features the pair products take x_j x_l from a table; blocks hold 128 samples."""
+    run(width, 267, 1, width=width, inputs=inputs, weights=weights)
 
 
 @pytest.mark.parametrize("batch", [*range(1, 10), 15, 16, 17, 33])

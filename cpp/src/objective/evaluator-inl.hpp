@@ -61,7 +61,29 @@ void Evaluator<Layout>::prepare(int order) {
   const std::int64_t rows =
       networks * (4 + 3 * parameters() + (order == 2 ? triangle(parameters()) : 0));
   if (rows > rows_.size()) rows_.resize(rows);
-  if (order == 2 && places_.empty()) places_ = pair_places(problem_.shape);
+  if (order < 2 || !places_.empty()) return;
+  places_ = pair_places(problem_.shape);
+  if (networks == 1 || small_[2] != nullptr || problem_.row_products.size() == 0) return;
+  const std::int64_t D = layout_.features, T = triangle(D);
+  factors_.resize((D + T) * problem_.samples * kLanes);
+  double* out = factors_.data();
+  const auto fill = [&](const AlignedBuffer& rows, std::int64_t columns) {
+    for (std::int64_t c = 0; c < columns; ++c)
+      for (std::int64_t i = 0; i < problem_.samples; ++i, out += kLanes)
+        store(out, broadcast<Native>(rows.data()[i * columns + c]));
+  };
+  fill(problem_.row_features, D);
+  fill(problem_.row_products, T);
+}
+
+template <class Layout>
+PairFactors Evaluator<Layout>::pair_factors(std::int64_t first) const noexcept {
+  if (problem_.row_products.size() == 0) return {};
+  if constexpr (networks == 1)
+    return {problem_.column_features.data() + first * kLanes,
+            problem_.column_products.data() + first * kLanes, problem_.padded_samples};
+  const std::int64_t row = problem_.samples * kLanes;
+  return {factors_.data(), factors_.data() + layout_.features * row, row};
 }
 
 template <class Layout>
@@ -113,10 +135,15 @@ void Evaluator<Layout>::evaluate(int order, const double* theta, double* loss, d
       with_features(problem_.shape.features(), [&]<int D>() {
         add_neuron_moments<Layout, D>(problem_, theta, order, first, steps, scratch_, layout_,
                                       moments);
-        if (order == 2) pair_rows<Layout, D>(problem_, first, steps, scratch_);
       });
-      if (order == 2)
-        add_pair_products(problem_.shape, steps, scratch_, moments + layout_.pairs() * kLanes);
+      if (order == 2) {
+        weight_rows<Layout>(problem_, first, steps, scratch_);
+        const PairFactors factors = pair_factors(first);
+        if (factors.features == nullptr)
+          feature_rows<Layout>(problem_, first, steps, scratch_);
+        add_pair_products(problem_.shape, steps, scratch_, factors,
+                          moments + layout_.pairs() * kLanes);
+      }
     });
     reduce(moments, count, reduced_.data());
     assemble(order, theta, loss, gradient, hessian);

@@ -12,22 +12,26 @@ struct Kernels {
   std::array<TileKernel, kTile> lower;
 };
 
-template <int... index>
+template <bool scaled, int... index>
 constexpr Kernels make_kernels(std::integer_sequence<int, index...>) {
   Kernels kernels{};
   ((kernels.full[index / kTile][index % kTile] =
-        add_tile<index / kTile + 1, index % kTile + 1, false>),
+        add_tile<index / kTile + 1, index % kTile + 1, false, scaled>),
    ...);
-  ((kernels.lower[index / kTile] = add_tile<index / kTile + 1, index / kTile + 1, true>), ...);
+  ((kernels.lower[index / kTile] =
+        add_tile<index / kTile + 1, index / kTile + 1, true, scaled>),
+   ...);
   return kernels;
 }
 
-constexpr Kernels kKernels = make_kernels(std::make_integer_sequence<int, kTile * kTile>());
+constexpr auto kTiles = std::make_integer_sequence<int, kTile * kTile>();
+constexpr Kernels kKernels[] = {make_kernels<false>(kTiles), make_kernels<true>(kTiles)};
 
 }  // namespace
 
-TileKernel tile_kernel(std::int64_t rows, std::int64_t columns, bool lower) noexcept {
-  return lower ? kKernels.lower[rows - 1] : kKernels.full[rows - 1][columns - 1];
+TileKernel tile_kernel(std::int64_t rows, std::int64_t columns, bool lower, bool scaled) noexcept {
+  const Kernels& kernels = kKernels[scaled];
+  return lower ? kernels.lower[rows - 1] : kernels.full[rows - 1][columns - 1];
 }
 
 std::vector<std::int32_t> pair_places(const Shape& shape) {

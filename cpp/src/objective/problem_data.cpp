@@ -18,10 +18,12 @@ constexpr std::int64_t kMaxParameters = 128;     // P, lane = network
 constexpr std::int64_t kWide = 16;               // m, lane = neuron rather than lane = sample
 constexpr std::int64_t kMaxWideParameters = 95;  // P, lane = network from kWide neurons on
 
-// Lane = sample: the scratch of a block stays near this many doubles, within these bounds.
-constexpr std::int64_t kBlockDoubles = 3072;
+// Lane = sample: what is written of a block stays near this many doubles, within these bounds. Many
+// samples pay for loading and storing the accumulators of a tile: 128 instead of some 80 for five
+// neurons, of 32 for fifteen. Two hundred are slower again.
+constexpr std::int64_t kBlockDoubles = 128 * 60;
 constexpr std::int64_t kMinBlock = 32;
-constexpr std::int64_t kMaxBlock = 256;
+constexpr std::int64_t kMaxBlock = 128;
 
 std::int64_t round_up(std::int64_t n, std::int64_t unit) { return (n + unit - 1) / unit * unit; }
 
@@ -37,7 +39,8 @@ KernelShape choose_kernel(const Shape& shape, std::int64_t samples) noexcept {
 
 std::int64_t sample_block(const Shape& shape) noexcept {
   // A multiple of 8 on every level, so that the block does not depend on the lane count.
-  const std::int64_t arrays = shape.width * (5 + shape.features());  // BlockScratch
+  const std::int64_t D = shape.features();
+  const std::int64_t arrays = shape.width * (4 + (D > kStaticFeatures ? D : 0));  // BlockScratch
   const std::int64_t wanted = kBlockDoubles / arrays / 8 * 8;
   return std::clamp(wanted, kMinBlock, kMaxBlock);
 }

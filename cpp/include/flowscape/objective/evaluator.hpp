@@ -88,6 +88,8 @@ class Evaluator {
                  double* hessian) const noexcept;
   /// |h|, |s|, |q| summed over the separate terms, and the effect of rounding their arguments.
   void absolute_terms(std::int64_t steps) noexcept;
+  /// Factors of the pair products of a block; lane = network has one block.
+  PairFactors pair_factors(std::int64_t first) const noexcept;
   void reduce(const double* sums, std::int64_t count, double* out) const noexcept;
   template <class Body>
   void for_blocks(Body&& body) noexcept;
@@ -95,6 +97,7 @@ class Evaluator {
   const ProblemData& problem_;
   MomentLayout layout_;
   AlignedBuffer storage_, moments_, reduced_, absolute_, rows_;
+  AlignedBuffer factors_;              ///< of lane = network: features and products, broadcast
   std::vector<std::int32_t> places_;   ///< of the pair moments among their sums
   SmallKernel small_[3] = {};          ///< by order; null if the network is not small
   std::vector<Term> separate_;
