@@ -1,4 +1,4 @@
-// Wide networks: the Hessian, row after row, from its tiles.
+// Wide networks: panels for the products of pairs, and the Hessian, row after row, from its tiles.
 //
 // Entries between neurons k and l, without the terms of a neuron with itself:
 //   a_o a_u: [o = u] sum W h h     a_o w_j: a_lo sum W h_k s_l x_j
@@ -12,6 +12,21 @@
 
 namespace flowscape {
 namespace {
+
+/// sqrt(W) h and sqrt(W) s x_j of a vector of neurons into panels `stride` apart, 0 outside `real`.
+template <int D>
+FLOWSCAPE_INLINE void pack_columns(std::int64_t features, std::int64_t count, const double* roots,
+                                   const double* x, const double* h, const double* s,
+                                   std::int64_t width, MaskOf<Native> real, double* out,
+                                   std::int64_t stride) noexcept {
+  const std::int64_t size = D > 0 ? D : features;
+  for (std::int64_t i = 0; i < count; ++i, x += size, h += width, s += width, out += kPanel) {
+    const Native root = select<Native>(real, broadcast<Native>(roots[i]), Native{});
+    store(out, root * load_unaligned<Native>(h));
+    const Native slope = root * load_unaligned<Native>(s);
+    for (std::int64_t j = 0; j < size; ++j) store(out + (1 + j) * stride, slope * x[j]);
+  }
+}
 
 /// out[k][l] = in[l][k].
 void transpose_tile(const double* in, double* out) noexcept {
@@ -65,6 +80,21 @@ FLOWSCAPE_INLINE void for_panels(std::int64_t k, std::int64_t last, Body&& body)
 }
 
 }  // namespace
+
+void NeuronKernel::pack(std::int64_t first, std::int64_t count, std::int64_t place) noexcept {
+  const std::int64_t D = layout_.features;
+  for_chunks(count, [&](std::int64_t k, std::int64_t width, std::int64_t at) {
+    for (std::int64_t l = 0; l < width; l += kPanel)
+      for (int v = 0; v < kPanel; v += kLanes)
+        with_count(D, [&]<int C>() {
+          pack_columns<C>(D, count, problem_.row_roots.data() + first,
+                          problem_.row_features.data() + first * D, h_.data() + at + l + v,
+                          s_.data() + at + l + v, width, lanes_below<Native>(width - l - v),
+                          pairs_.panel(0, (k + l) / kPanel, place) + v,
+                          pairs_.panel(1, 0, 0) - pairs_.panel(0, 0, 0));
+        });
+  });
+}
 
 void NeuronKernel::write_hessian(HessianRows hessian) noexcept {
   RowStream out(row_.data(), hessian.data, hessian.past_caches);

@@ -25,8 +25,6 @@ constexpr std::int64_t kBlockDoubles = 128 * 60;
 constexpr std::int64_t kMinBlock = 32;
 constexpr std::int64_t kMaxBlock = 128;
 
-std::int64_t round_up(std::int64_t n, std::int64_t unit) { return (n + unit - 1) / unit * unit; }
-
 }  // namespace
 
 KernelShape choose_kernel(const Shape& shape, std::int64_t samples) noexcept {

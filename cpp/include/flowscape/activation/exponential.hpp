@@ -3,6 +3,7 @@
 
 #include "flowscape/activation/coefficients.hpp"
 #include "flowscape/activation/polynomial.hpp"
+#include "flowscape/simd/level_operations.hpp"
 #include "flowscape/simd/vector.hpp"
 
 namespace flowscape::elementary {

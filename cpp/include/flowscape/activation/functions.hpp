@@ -10,6 +10,7 @@
 #pragma once
 
 #include "flowscape/activation/elementary.hpp"
+#include "flowscape/simd/level_operations.hpp"
 #include "flowscape/simd/vector.hpp"
 
 namespace flowscape {

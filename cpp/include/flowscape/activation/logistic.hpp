@@ -5,6 +5,7 @@
 #include "flowscape/activation/compensated.hpp"
 #include "flowscape/activation/exponential.hpp"
 #include "flowscape/activation/polynomial.hpp"
+#include "flowscape/simd/level_operations.hpp"
 #include "flowscape/simd/vector.hpp"
 
 namespace flowscape::elementary {

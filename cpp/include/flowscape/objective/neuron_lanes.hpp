@@ -6,6 +6,7 @@
 // lanes but the output of the network.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -75,9 +76,16 @@ class NeuronKernel {
   double bias_entry(std::int64_t o, std::int64_t k, std::int64_t component) const noexcept;
   void write_output_biases(bool packed_triangle, RowStream& out) noexcept;
 
+  /// Neurons times samples passed at a time: z, h, s, q of them stay in the first-level cache.
+  static constexpr std::int64_t kGrid = 1024;
+
   /// Calls body(first neuron, neurons, first entry) for the chunks of a block of `count` samples.
   template <class Body>
-  void for_chunks(std::int64_t count, Body&& body) const noexcept;
+  void for_chunks(std::int64_t count, Body&& body) const noexcept {
+    const std::int64_t m = problem_.shape.width;
+    const std::int64_t chunk = std::max<std::int64_t>(kPanel, kGrid / count / kPanel * kPanel);
+    for (std::int64_t k = 0; k < m; k += chunk) body(k, std::min(chunk, m - k), k * count);
+  }
 
   const double* weight(std::int64_t k) const noexcept { return columns_.data() + k * stride_; }
   double* moment(std::int64_t i) noexcept { return moments_.data() + i * stride_; }

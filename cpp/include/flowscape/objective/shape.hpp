@@ -24,6 +24,11 @@ struct Shape {
   std::int64_t output_biases() const noexcept { return width * per_neuron(); }
 };
 
+/// The next multiple of `unit`.
+constexpr std::int64_t round_up(std::int64_t n, std::int64_t unit) noexcept {
+  return (n + unit - 1) / unit * unit;
+}
+
 /// Entries of a lower triangle of order n, and the place of (i, j), j <= i.
 constexpr std::int64_t triangle(std::int64_t n) noexcept { return n * (n + 1) / 2; }
 constexpr std::int64_t packed(std::int64_t i, std::int64_t j) noexcept {
