@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include "flowscape/objective/components.hpp"
 #include "flowscape/objective/neuron_lanes.hpp"
 #include "flowscape/simd/vector.hpp"
 
@@ -98,8 +99,13 @@ void NeuronKernel::first_coefficients(std::int64_t first, std::int64_t count,
   const std::int64_t D = layout_.features;
   const double* x = problem_.row_features.data() + first * D;
   double* out = coefficients_.data();
-  for (std::int64_t i = 0; i < count; ++i)
-    for (std::int64_t j = 0; j < D; ++j) *out++ = scale ? scale[i] * *x++ : *x++;
+  with_count(D, [&]<int C>() {
+    const std::int64_t size = C > 0 ? C : D;
+    for (std::int64_t i = 0; i < count; ++i, x += size, out += size) {
+      const double factor = scale != nullptr ? scale[i] : 1.0;
+      for (std::int64_t j = 0; j < size; ++j) out[j] = factor * x[j];
+    }
+  });
 }
 
 void NeuronKernel::second_coefficients(std::int64_t first, std::int64_t count,
