@@ -13,6 +13,7 @@
 #include "flowscape/flow/options.hpp"
 #include "flowscape/flow/step_size.hpp"
 #include "flowscape/objective/evaluator.hpp"
+#include "flowscape/simd/level_operations.hpp"
 
 namespace flowscape {
 
