@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from flowscape.branches.exponential_chart import ExponentialChart, is_exponential, without_bias
+from flowscape.branches.line_target import is_homogeneous
 from flowscape.branches.reduce import FREE, Reduced, reduce_network
 from flowscape.branches.relations import setting_of
 from flowscape.branches.setting import Setting
 from flowscape.branches.target import reduced_teacher
-from flowscape.errors import check_positive, finite_array
+from flowscape.errors import ProblemError, check_positive, finite_array
 from flowscape.problem.network import TwoLayer
 from flowscape.problem.teacher import Teacher
 
@@ -104,6 +105,11 @@ def matching(
         chart = ExponentialChart(net)
         image = chart.image(row[None])[0]
         return matching(image, without_bias(teacher), chart.plain_net, tol=tol)
+    if is_homogeneous(net):
+        raise ProblemError(
+            f"activation={str(net.activation)!r} is positively homogeneous: its neurons match by "
+            "lines and sums over both sides, not one by one; use `branches(...).locate`"
+        )
     setting = setting_of(net)
     target = reduced_teacher(setting, teacher)
     found = reduce_network(setting, row, tol)
