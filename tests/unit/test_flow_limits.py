@@ -261,11 +261,11 @@ def test_balanced_starts_keep_their_error_bar():
 def test_a_parameter_that_vanishes_does_not_stall_the_flow():
     """From starts of size 1e-8 with an atol to match; one of the limits has a silent neuron.
 
-    Error control once asked for more than the gradient's rounding error allows: 50,000 steps.
+    Error control that asks for less than the gradient's rounding error takes 100,000 steps.
     """
     prob = PROBLEM
     starts = prob.net.init(24, rng=3, scale=1e-8)
     flow = gradient_flow(prob, starts, rtol=1e-7, atol=1e-18)
     assert flow.success.all()
     assert (np.abs(flow.theta).min(axis=1) < 1e-9).any()
-    assert (flow.nstep + flow.nrejected < 1000).all()
+    assert (flow.nstep + flow.nrejected < 2000).all()
