@@ -97,7 +97,13 @@ def draw(arrays: Mapping[str, NDArray]) -> Figure:
             fontsize=8,
             bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.85},
         )
-        top.set(title=f"n = {n}", xlabel="$w_1$", ylabel="$w_2$" if i == 0 else "")
+        top.set(
+            title=f"n = {n}",
+            xlabel="$w_1$",
+            ylabel="$w_2$" if i == 0 else "",
+            xlim=_at_least(0.02, *top.get_xlim()),
+            ylim=_at_least(0.02, *top.get_ylim()),
+        )
         low.set(
             xscale="log",
             yscale="log",
@@ -114,6 +120,12 @@ def draw(arrays: Mapping[str, NDArray]) -> Figure:
         "first coordinates of the incoming vectors at the limits; green: recovered, orange: not",
     )
     return fig
+
+
+def _at_least(span: float, low: float, high: float) -> tuple[float, float]:
+    """Return limits around the same middle that are `span` apart or more."""
+    missing = max(0.0, span - (high - low))
+    return low - 0.5 * missing, high + 0.5 * missing
 
 
 FIG10 = Exhibit("fig10", "Three inputs: ends near the origin of Q2, n = 6, 7, 8", compute, draw)
