@@ -77,7 +77,9 @@ class Reduced:
         return bool(np.any(self.constant != 0.0))
 
 
-def reduce_network(setting: Setting, theta: Floats, tol: float) -> Reduced:
+def reduce_network(
+    setting: Setting, theta: Floats, tol: float, weight_tol: float | None = None
+) -> Reduced:
     """Reduce one network.
 
     Parameters
@@ -87,14 +89,20 @@ def reduce_network(setting: Setting, theta: Floats, tol: float) -> Reduced:
     theta : (P,) ndarray
         Its parameters.
     tol : float
-        Incoming vectors nearer than this are equal, input weights shorter than this are 0,
-        and so are sums of outgoing weights, constants and linear parts below it (norms).
+        Incoming vectors nearer than this are equal, input weights shorter than this are 0.
+    weight_tol : float, optional
+        Sums of outgoing weights and constants below it (norms) are 0, linear parts too, then with
+        the constants of `Setting.slope` relative to the largest incoming entry. The default is
+        `tol` for all.
 
     Returns
     -------
     Reduced
     """
     outgoing, incoming, constant = (part[0] for part in setting.split(theta[None]))
+    part_tol = weight_tol = tol if weight_tol is None else weight_tol
+    if weight_tol != tol and setting.slope:  # these parts are products
+        part_tol *= max(1.0, float(np.abs(incoming).max()))
     group, signs, notes = _group(setting, incoming, tol)
     total = constant.copy()
     for k in np.flatnonzero(group == CONSTANT):
@@ -105,9 +113,9 @@ def reduce_network(setting: Setting, theta: Floats, tol: float) -> Reduced:
     if setting.bias:
         total += setting.slope * outgoing[others].T @ incoming[others, -1]
     linear = outgoing[others].T @ incoming[others, : setting.inputs]
-    if setting.slope == 0.0 or np.linalg.norm(linear) <= tol:
+    if setting.slope == 0.0 or np.linalg.norm(linear) <= part_tol:
         linear = np.zeros_like(linear)
-    if np.linalg.norm(total) <= tol:
+    if np.linalg.norm(total) <= part_tol:
         total = np.zeros_like(total)
     count = max(int(group.max()) + 1, 0)
     sums = np.zeros((count, setting.outputs))
@@ -116,7 +124,7 @@ def reduce_network(setting: Setting, theta: Floats, tol: float) -> Reduced:
         members = np.flatnonzero(group == g)
         sums[g] = (setting.pull(signs[members])[:, None] * outgoing[members]).sum(axis=0)
         vectors[g] = (signs[members, None] * incoming[members]).mean(axis=0)
-    live = np.flatnonzero(np.linalg.norm(sums, axis=1) > tol)
+    live = np.flatnonzero(np.linalg.norm(sums, axis=1) > weight_tol)
     if len(live) < count:
         notes.append(f"{count - len(live)} group(s) with outgoing sum 0 dropped")
     return Reduced(

@@ -13,7 +13,11 @@ from flowscape.problem.network import TwoLayer
 from flowscape.problem.teacher import Teacher
 
 TEACHER_TOL = 1e-12
-"""Weights of a target that differ by less, relative to its size, are equal up to round-off."""
+"""Weights of a target that differ by less are equal up to round-off.
+
+Outgoing weights and constants relative to the largest of them, incoming vectors relative to the
+largest entry of all, or 1: an input weight of 1e-13 makes nothing but a constant.
+"""
 
 
 _COUPLED = (
@@ -61,8 +65,10 @@ def reduced_teacher(setting: Setting, teacher: Teacher) -> Reduced:
     neurons = np.concatenate([parts.a.reshape(net.width, -1), incoming], axis=1)
     constant = parts.c if parts.c is not None else np.zeros(net.outputs)
     theta = np.concatenate([neurons.ravel(), constant])
-    tol = TEACHER_TOL * max(1.0, float(np.abs(theta).max()))
-    return reduce_network(common, theta, tol)
+    # two scales: the function is linear in outgoing weights, so these say nothing about w and b
+    tol = TEACHER_TOL * max(1.0, float(np.abs(incoming).max()))
+    weights = np.abs(np.concatenate([parts.a.ravel(), constant]))
+    return reduce_network(common, theta, tol, TEACHER_TOL * float(weights.max()))
 
 
 def target_of(setting: Setting, teacher: Teacher) -> Reduced:

@@ -131,6 +131,41 @@ def test_the_target_is_reduced_and_says_so():
     assert plain.target.notes == ()
 
 
+@pytest.mark.parametrize("factor", [1e-14, 1e10, 1e13])
+@pytest.mark.parametrize("name", ["tanh", "sigmoid", "softplus", "gelu", "exp"])
+def test_large_and_small_outgoing_weights_merge_and_drop_nothing(name, factor):
+    """The function is linear in outgoing weights: they say nothing about incoming vectors."""
+    net = TwoLayer(2, 1, activation=name, bias=False)
+    plain, scaled = (branches(net, Teacher(net, [a, 1.0, 0.5 * a, 1.005])) for a in (1.0, factor))
+    assert scaled.target.m0 == 2
+    assert scaled.target.incoming.tolist() == plain.target.incoming.tolist()
+    np.testing.assert_allclose(scaled.target.outgoing, factor * plain.target.outgoing, rtol=1e-15)
+    assert [b.name for b in scaled] == [b.name for b in plain]
+
+
+@pytest.mark.parametrize("bias", [-30.0, 30.0])
+def test_biases_of_exp_do_not_blur_its_input_weights(bias, rng):
+    net = TwoLayer(2, 1, activation="exp")
+    family = branches(net, Teacher(net, [1.0, 1.0, bias, 1.0, 2.0, bias]))
+    assert (family.target.m0, len(family)) == (2, 2)
+    assert family.target.incoming[:, 0].tolist() == [1.0, 2.0]
+    np.testing.assert_allclose(family.target.outgoing[:, 0], np.exp(bias), rtol=1e-14)
+    x, size = np.linspace(-2.0, 2.0, 9), max(1.0, np.exp(bias))
+    for branch in family:  # members are rounded like numbers of order 1
+        a, w, b = branch.sample(rng).reshape(2, 3).T
+        gap = np.exp(np.outer(x, w) + b) @ a - np.exp(x + bias) - np.exp(2.0 * x + bias)
+        assert np.abs(gap).max() < 1e-12 * size
+
+
+def test_cancelling_parts_of_large_incoming_vectors_are_round_off():
+    """Linear parts are products, with the round-off of products."""
+    net = TwoLayer(3, 1, activation="softplus")
+    values = [0.1, 3e5, 1e5, 0.2, 7e5, 3e5, -0.1, 17e5, 7e5]
+    target = branches(net, Teacher(net, values)).target
+    assert (target.m0, target.linear.tolist()) == (3, [[0.0]])
+    assert target.constant.tolist() == [0.0]
+
+
 @pytest.mark.parametrize("name", ["inputs", "outputs", "activation"])
 def test_student_and_teacher_must_fit(name):
     other = {"inputs": 2, "outputs": 2, "activation": "erf"}
