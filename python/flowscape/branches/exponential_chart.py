@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flowscape.branches.setting import Setting
+from flowscape.errors import ProblemError
 from flowscape.problem.activation import Activation
 from flowscape.problem.network import TwoLayer, check_network
 from flowscape.problem.teacher import Teacher
@@ -38,14 +39,29 @@ def rate_of(activation: Activation) -> float:
 
 
 def without_bias(teacher: Teacher) -> Teacher:
-    """Return the same function as a network without hidden biases."""
+    """Return the same function as a network without hidden biases.
+
+    Raises
+    ------
+    ProblemError
+        If a e^{kb} overflows.
+    """
     net = teacher.net
     if not is_exponential(net):
         return teacher
     parts = net.unpack(np.asarray(teacher.theta, dtype=np.float64))
-    growth = np.exp(rate_of(net.activation) * parts.b)
+    rate = rate_of(net.activation)
     plain = replace(net, bias=False)
-    outgoing = parts.a * (growth if net.outputs == 1 else growth[:, None])
+    with np.errstate(over="ignore", invalid="ignore"):
+        growth = np.exp(rate * parts.b)
+        outgoing = parts.a * (growth if net.outputs == 1 else growth[:, None])
+    large = ~np.isfinite(outgoing.reshape(net.width, -1)).all(axis=1)
+    if large.any():
+        k = int(np.argmax(large))
+        raise ProblemError(
+            f"teacher has b[{k}]={parts.b[k]}, and a e^(kb) with k={rate} overflows; it must be "
+            "finite, as it is the outgoing weight of the same neuron without bias"
+        )
     named = {"a": outgoing, "w": parts.w}
     return Teacher(plain, plain.pack(**named, **({"c": parts.c} if net.output_bias else {})))
 

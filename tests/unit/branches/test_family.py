@@ -157,6 +157,13 @@ def test_biases_of_exp_do_not_blur_its_input_weights(bias, rng):
         assert np.abs(gap).max() < 1e-12 * size
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_weight_of_exp_that_overflows_is_named_with_its_bias():
+    net = TwoLayer(2, 1, activation="exp")
+    with pytest.raises(ProblemError, match=r"teacher has b\[1\]=800.0"):
+        branches(net, Teacher(net, [1.0, 1.0, 0.0, 1.0, 2.0, 800.0]))
+
+
 def test_cancelling_parts_of_large_incoming_vectors_are_round_off():
     """Linear parts are products, with the round-off of products."""
     net = TwoLayer(3, 1, activation="softplus")
