@@ -7,6 +7,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from flowscape.report import fractions, geometry, style, waterfall
 from flowscape.sweep import RecoverResult
 
@@ -21,8 +23,9 @@ _FIGURES: dict[str, Callable[[RecoverResult], Figure]] = {
 
 
 def names(result: RecoverResult) -> list[str]:
-    """Return the figures that this study has; without a teacher there is no geometry."""
-    return [name for name in _FIGURES if name != "geometry" or result.branches]
+    """Return the figures that this study has; no geometry without distances to branches."""
+    known = bool(result.branches) and bool(np.isfinite(result.runs["branch_distance"]).any())
+    return [name for name in _FIGURES if name != "geometry" or known]
 
 
 def available() -> bool:

@@ -8,7 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flowscape.report import style
-from flowscape.report.pair_space import Limits, PairView, second_neuron, stage, view_limits
+from flowscape.report.pair_space import (
+    Limits,
+    PairView,
+    second_neuron,
+    shows_all_branches,
+    stage,
+    view_limits,
+)
 from flowscape.sweep import RecoverResult
 
 if TYPE_CHECKING:
@@ -20,10 +27,13 @@ Floats = NDArray[np.float64]
 
 
 def applies(result: RecoverResult) -> bool:
-    """Return whether the study is a pair of biased neurons that learns one neuron."""
-    net = result.study.net
+    """Return whether the study is a pair of biased neurons that learns one, drawn in full."""
+    study = result.study
+    net = study.net
     pair = net.width == 2 and net.inputs == 1 and net.outputs == 1 and net.bias
-    return pair and not net.output_bias and {row.r for row in result.branches} == {1, 2}
+    if not pair or net.output_bias or {row.r for row in result.branches} != {1, 2}:
+        return False
+    return study.teacher is not None and shows_all_branches(net, study.teacher)
 
 
 def pair_view(result: RecoverResult, rows: NDArray[np.bool_]) -> PairView:

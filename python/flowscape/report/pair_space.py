@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from flowscape.branches import branches
+from flowscape.branches import Branches, branches
 from flowscape.problem import Teacher, TwoLayer
 
 if TYPE_CHECKING:
@@ -49,6 +49,16 @@ class PairView:
     zeros: tuple[float, ...]
     folded: bool
     label: str
+
+
+def shows_all_branches(net: TwoLayer, teacher: Teacher) -> bool:
+    """Return whether Q1, Q2 and silent constant neurons are all there is to draw for a pair.
+
+    Not where a flip of signs adds a constant or a linear function, a e^b is one parameter, or the
+    target has a constant part: sets of other shapes then appear.
+    """
+    family = branches(net, teacher)
+    return type(family) is Branches and not family.target.has_constant
 
 
 def second_neuron(net: TwoLayer, teacher: Teacher, theta: Floats) -> PairView:

@@ -153,6 +153,24 @@ def test_a_network_that_is_no_pair_gets_distances(content, write_study, make_res
     assert sum(len(line.get_xdata()) for line in ax.lines) == study.runs
 
 
+@pytest.mark.parametrize("activation", ["sigmoid", "softplus", "silu", "exp"])
+def test_pairs_whose_branches_have_other_shapes_get_distances(
+    activation, content, write_study, make_result
+):
+    """Flips of signs add something, or a e^b is one parameter: no line, plane and silent line."""
+    content["network"]["activation"] = activation
+    result = make_result(Study.from_toml(write_study(content)))
+    assert {row.r for row in result.branches} == {1, 2}
+    assert not geometry.applies(result)
+    assert draw(result, "geometry").axes[0].get_xlabel() == "distance to the nearest branch"
+
+
+def test_there_is_no_geometry_without_distances_to_branches(result):
+    assert "geometry" in figures.names(result)
+    result.runs["branch_distance"][:] = np.inf
+    assert "geometry" not in figures.names(result)
+
+
 def test_a_folder_alone_gives_all_files(ended, tmp_path):
     with new_folder(tmp_path / "out") as draft:
         write_result(ended, draft)
