@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 from verdict_cases import TARGET, follow, judge, network, to_target
 
-from flowscape import Kind, Problem, Samples, Status, TwoLayer, classify, gradient_flow, polish
+from flowscape import (
+    Kind,
+    Problem,
+    Samples,
+    Status,
+    Teacher,
+    TwoLayer,
+    classify,
+    gradient_flow,
+    polish,
+)
 
 
 def test_only_ended_flows_are_judged():
@@ -113,3 +123,27 @@ def test_a_far_minimum_at_positive_loss_is_not_infinity():
     flow = gradient_flow(prob, [1.0, 1.0])
     verdict = classify(prob, polish(prob, flow.theta), flow)
     assert verdict.kind == Kind.UNRESOLVED
+
+
+def test_a_neuron_that_becomes_a_constant_does_not_escape():
+    """sigma(z) = 1 - sigma(-z): neuron 2 is the constant 1, and that has a place at finite b.
+
+    Its bias grows like log t while w_2 goes to 0. With the loss near e^(-2 b_2) w_2^(2p) the flow
+    keeps w_2^2 / (2 p) + b_2: its limit is finite, a flipped target neuron beside a constant.
+    """
+    x = [
+        0.3537295820556391,
+        -0.4123479576358789,
+        0.4341690176042549,
+        -1.8350519238614986,
+        0.3203421469976965,
+        -1.3105878498939758,
+        2.0161689655664445,
+        -0.5612269074445333,
+    ]
+    teacher = Teacher(TwoLayer(1, 1, "sigmoid"), [1.0, 1.0, 0.5])
+    prob = Problem(TwoLayer(2, 1, "sigmoid"), Samples.of(teacher, x), teacher=teacher)
+    start = [-0.7785467, -0.51089, 0.23155044, -0.20736376, -0.54621246, 0.91779559]
+    flow, verdict = follow(prob, np.array([start]))
+    assert flow.theta[0, 5] > 8.0
+    assert verdict.kind[0] in (Kind.UNRESOLVED, Kind.PERFECT)
