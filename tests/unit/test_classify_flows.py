@@ -146,4 +146,5 @@ def test_a_neuron_that_becomes_a_constant_does_not_escape():
     start = [-0.7785467, -0.51089, 0.23155044, -0.20736376, -0.54621246, 0.91779559]
     flow, verdict = follow(prob, np.array([start]))
     assert flow.theta[0, 5] > 8.0
+    assert flow.status[0] != Status.ESCAPED
     assert verdict.kind[0] in (Kind.UNRESOLVED, Kind.PERFECT)

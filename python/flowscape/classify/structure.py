@@ -13,7 +13,7 @@ from flowscape.problem import TwoLayer
 from flowscape.problem.symmetry import SymmetryClass, symmetry
 from flowscape.problem.traits import traits
 
-__all__ = ["has_constant_neuron", "known_zeros", "on_kink", "share_incoming"]
+__all__ = ["known_zeros", "on_kink", "share_incoming"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -22,8 +22,6 @@ Bools = NDArray[np.bool_]
 # Two incoming vectors are one, or one is zero, if moving outgoing weights of the size at hand
 # along the symmetry changes pre-activations by less than this, relative to their size.
 _SAME = 1e-6
-# A neuron whose values on the samples differ by less, relative to them, is a constant.
-_LEVEL = 1e-3
 # A pre-activation this close to a kink, relative to its terms, counts as on it.
 _ON_KINK = 1e-9
 
@@ -158,20 +156,3 @@ def on_kink(prob: Problem, theta: Floats) -> Bools:
     for kink in kinks:
         hit |= (np.abs(z - kink) <= _ON_KINK * (size + abs(kink))).any(axis=(1, 2))
     return hit
-
-
-def has_constant_neuron(prob: Problem, theta: Floats) -> Bools:
-    """Whether a neuron with a bias takes nearly one value, not 0, on all samples: (B,).
-
-    A neuron with w = 0 does that at a finite b. Where such a neuron saturates and the loss goes to
-    zero, there is a zero of the loss at a finite distance, and growth does not show an escape.
-    """
-    parts = prob.net.unpack(theta)
-    found = np.zeros(len(theta), dtype=np.bool_)
-    if parts.b is None:
-        return found
-    for i, (w, b) in enumerate(zip(parts.w, parts.b, strict=True)):
-        values, *_ = prob.net.activation.compiled_values(prob.data.x @ w.T + b, 0)
-        top, low = values.max(axis=0), values.min(axis=0)
-        found[i] = bool((top - low < _LEVEL * np.minimum(np.abs(top), np.abs(low))).any())
-    return found

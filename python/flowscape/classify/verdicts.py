@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from flowscape.classify.dense_grid import dense_problem
 from flowscape.classify.perfect import judge_zeros
-from flowscape.classify.structure import has_constant_neuron, known_zeros, on_kink, share_incoming
+from flowscape.classify.structure import known_zeros, on_kink, share_incoming
 from flowscape.classify.zeros import examine_zeros
 from flowscape.errors import OptionError, ShapeError, describe
 from flowscape.flow import VANISHING, Flow, Law, Tails
@@ -173,9 +173,7 @@ def classify(
     elif prob.l2 == 0.0:
         # At a positive loss a finite minimum may lie ahead, lower by less than rounding shows.
         falling = flows.loss < VANISHING * prob.loss(np.zeros(theta.shape[1]))
-        grown = (flows.tails.law == Law.ESCAPE) & falling
-        grown[grown] = ~has_constant_neuron(prob, flows.theta[grown])
-        grown |= _is_far(prob, flows.theta)
+        grown = (flows.tails.law == Law.ESCAPE) & falling | _is_far(prob, flows.theta)
         kind[(flows.status == Status.ESCAPED) & grown] = Kind.AT_INFINITY
     evidence["expected_zero"] = expected
     fields = {

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flowscape.flow.batch import Batch
-from flowscape.flow.saturation import saturated
+from flowscape.flow.saturation import has_constant_neuron, saturated
 from flowscape.flow.tails import Law, Tails, examine_tails
 from flowscape.objective import Problem
 from flowscape.status import Status
@@ -164,7 +164,8 @@ def _may_stop(
 
     With weight decay all do. Where the loss goes to zero a finite zero may lie ahead of the end.
     Not if growth is logarithmic, so that neurons saturate, and complete saturation has the loss
-    zero, too, once the parameters that do not grow have settled.
+    zero, too, once the parameters that do not grow have settled; unless a neuron saturates on
+    all samples alike, which a finite bias can do.
     """
     escape = tails.law[rows] == Law.ESCAPE
     if batch.prob.l2 > 0.0:
@@ -179,6 +180,7 @@ def _may_stop(
         settled = polish(batch.prob, far, n_threads=batch.threads)
         stays = settled.displacement <= _USEFUL * np.linalg.norm(far, axis=1)
         doubted[slow] = ~(stays & (settled.loss <= settled.zero_loss))
+        doubted[slow] |= has_constant_neuron(batch.prob, out["theta"][rows[slow]])
     return doubted
 
 

@@ -1,4 +1,4 @@
-"""Ends whose gradient is small because neurons are saturated, not because forces balance."""
+"""Saturated neurons: small gradients without balance of forces, and growth without escape."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from numpy.typing import NDArray
 from flowscape.objective import Problem
 from flowscape.problem.functions import KINKED
 
-__all__ = ["saturated"]
+__all__ = ["has_constant_neuron", "saturated"]
 
 Floats = NDArray[np.float64]
 
 # What the residuals would do to a neuron with slope 1 exceeds rounding error this many times.
 _PUSHED = 1e3
+# A neuron whose values on the samples differ by less, relative to them, is a constant.
+_LEVEL = 1e-3
 # Entries of a Jacobian: problems with more are not looked at.
 _MOST_ENTRIES = 10**7
 
@@ -64,4 +66,21 @@ def saturated(
         if kinked:
             still &= moved > 0.0
         found[row] = still.any()
+    return found
+
+
+def has_constant_neuron(prob: Problem, theta: Floats) -> NDArray[np.bool_]:
+    """Whether a neuron with a bias takes nearly one value, not 0, on all samples: (R,).
+
+    A neuron with w = 0 does that at a finite b. Where such a neuron saturates and the loss goes to
+    zero, there is a zero of the loss at a finite distance, and growth does not show an escape.
+    """
+    parts = prob.net.unpack(theta)
+    found = np.zeros(len(theta), dtype=np.bool_)
+    if parts.b is None:
+        return found
+    for i, (w, b) in enumerate(zip(parts.w, parts.b, strict=True)):
+        values, *_ = prob.net.activation.compiled_values(prob.data.x @ w.T + b, 0)
+        top, low = values.max(axis=0), values.min(axis=0)
+        found[i] = bool((top - low < _LEVEL * np.minimum(np.abs(top), np.abs(low))).any())
     return found
