@@ -8,43 +8,13 @@ defining equations alone. This uses no rule about which strata exist.
 
 from __future__ import annotations
 
-from itertools import chain, combinations, product
+from itertools import combinations, product
 
 import numpy as np
 import pytest
+from every_stratum import strata
 
 CLEAR = 1e-5
-
-
-def set_partitions(items):
-    """Yield all partitions of a list into blocks."""
-    if not items:
-        yield []
-        return
-    head, *tail = items
-    for rest in set_partitions(tail):
-        yield [[head], *rest]
-        for i in range(len(rest)):
-            yield [*rest[:i], [head, *rest[i]], *rest[i + 1 :]]
-
-
-def strata(m, m0, flat):
-    """Yield (labelled, free, constant, signs); free groups by size and smallest neuron."""
-    for blocks in set_partitions(list(range(m))):
-        kinds = [*range(m0), "free", *(["flat"] if flat else [])]
-        for marks in product(kinds, repeat=len(blocks)):
-            if any(marks.count(t) != 1 for t in range(m0)) or marks.count("flat") > 1:
-                continue
-            labelled = [sorted(blocks[marks.index(t)]) for t in range(m0)]
-            free = [sorted(b) for b, mark in zip(blocks, marks, strict=True) if mark == "free"]
-            constant = [b for b, mark in zip(blocks, marks, strict=True) if mark == "flat"]
-            fixed = {b[0] for b in free} | set(chain(*constant))
-            loose = [k for k in range(m) if k not in fixed]
-            for row in product((1, -1), repeat=len(loose)):
-                signs = [1] * m
-                for k, sign in zip(loose, row, strict=True):
-                    signs[k] = sign
-                yield labelled, free, sorted(chain(*constant)), tuple(signs)
 
 
 class Equations:
@@ -183,7 +153,7 @@ def test_the_list_is_that_of_strata_with_generic_points(make_case, rng, argument
         listed.add((*groups, branch.signs))
     found = set()
     flat = family.setting.bias or family.setting.level
-    for stratum in strata(case.m, family.target.m0, flat):
+    for stratum in strata(case.m, family.target.m0, constant=flat):
         labelled, free, constant, signs = stratum
         if has_generic_point(Equations(case, stratum), rng):
             groups = tuple(map(tuple, labelled)), frozenset(map(tuple, free)), tuple(constant)

@@ -8,6 +8,7 @@ from math import factorial
 
 import numpy as np
 import pytest
+from every_stratum import set_partitions
 
 from flowscape.branches import branches, count_branches
 from flowscape.errors import ProblemError
@@ -131,17 +132,6 @@ def test_the_subspace_is_the_common_part(rng):
         vectors = member.reshape(4, 3)[:, 1:]
         assert len({tuple(np.round(v, 8)) for v in vectors}) == shared.n_weights
     assert seen > 100
-
-
-def set_partitions(items):
-    if not items:
-        yield []
-        return
-    first, rest = items[0], items[1:]
-    for parts in set_partitions(rest):
-        yield [[first], *parts]
-        for i in range(len(parts)):
-            yield [*parts[:i], [first, *parts[i]], *parts[i + 1 :]]
 
 
 @pytest.mark.parametrize("d", [1, 2, 3])

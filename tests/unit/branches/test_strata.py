@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from itertools import product
-
 import numpy as np
 import pytest
+from every_stratum import strata
 
 from flowscape.branches.strata import (
     has_stray_part,
@@ -16,37 +15,6 @@ from flowscape.branches.strata import (
 )
 
 TOL = 1e-9
-
-
-def set_partitions(items):
-    """Yield all partitions of a list into blocks."""
-    if not items:
-        yield []
-        return
-    head, *tail = items
-    for rest in set_partitions(tail):
-        yield [[head], *rest]
-        for i in range(len(rest)):
-            yield [*rest[:i], [head, *rest[i]], *rest[i + 1 :]]
-
-
-def labelled_strata(m, m0, silent):
-    """Yield (labelled blocks, free blocks, silent block, signs), each stratum once."""
-    for blocks in set_partitions(list(range(m))):
-        kinds = [*range(m0), "free", *(["silent"] if silent else [])]
-        for marks in product(kinds, repeat=len(blocks)):
-            if any(marks.count(t) != 1 for t in range(m0)) or marks.count("silent") > 1:
-                continue
-            labelled = [blocks[marks.index(t)] for t in range(m0)]
-            free = [b for b, mark in zip(blocks, marks, strict=True) if mark == "free"]
-            quiet = next((b for b, mark in zip(blocks, marks, strict=True) if mark == "silent"), [])
-            fixed = {b[0] for b in free} | set(quiet)
-            loose = [k for k in range(m) if k not in fixed]
-            for row in product((1, -1), repeat=len(loose)):
-                signs = [1] * m
-                for k, sign in zip(loose, row, strict=True):
-                    signs[k] = sign
-                yield labelled, free, quiet, signs
 
 
 def equations(m, stratum, weights, level):
@@ -108,8 +76,8 @@ def generic_member(matrix, right, rng):
     ],
 )
 def test_level_strata_are_the_maximal_affine_pieces(m, weights, level):
-    strata = list(labelled_strata(m, len(weights), silent=True))
-    spaces = [equations(m, stratum, weights, level) for stratum in strata]
+    listed = list(strata(m, len(weights), constant=True))
+    spaces = [equations(m, stratum, weights, level) for stratum in listed]
     rng = np.random.default_rng(0)
     members = {i: generic_member(*space, rng) for i, space in enumerate(spaces)}
     live = [i for i, point in members.items() if point is not None]
@@ -122,7 +90,7 @@ def test_level_strata_are_the_maximal_affine_pieces(m, weights, level):
         if [j for j in live if holds[j]] == [i]:
             maximal.add(i)
     found = set()
-    for i, (labelled, free, quiet, signs) in enumerate(strata):
+    for i, (labelled, free, quiet, signs) in enumerate(listed):
         mixed = [t for t, b in enumerate(labelled) if len({signs[k] for k in b}) == 2]
         uniform = [t for t in range(len(weights)) if t not in mixed]
         deficit = level - sum(signs[labelled[t][0]] * weights[t] for t in uniform)
@@ -131,7 +99,7 @@ def test_level_strata_are_the_maximal_affine_pieces(m, weights, level):
         if level_stratum(np.array([deficit]), columns, others, TOL):
             found.add(i)
     assert found == maximal
-    assert 0 < len(maximal) <= len(strata)
+    assert 0 < len(maximal) <= len(listed)
 
 
 def test_solutions_are_all_of_them():
