@@ -4,7 +4,7 @@ from flowscape.branches.branch import Branch
 from flowscape.branches.enumeration import branches
 from flowscape.branches.family import Branches, Orbit
 from flowscape.branches.intersection import AffineSubspace
-from flowscape.branches.locate import Location
+from flowscape.branches.location.locate import Location
 from flowscape.branches.matching import Matching, matching
 from flowscape.branches.partitions import count_branches
 from flowscape.branches.poset import (

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from flowscape.branches.coupled_family import CoupledBranches
-from flowscape.branches.exponential import ExponentialBranches
-from flowscape.branches.exponential_chart import is_exponential
+from flowscape.branches.coupled.family import CoupledBranches
+from flowscape.branches.exponential.chart import is_exponential
+from flowscape.branches.exponential.family import ExponentialBranches
 from flowscape.branches.family import Branches
-from flowscape.branches.line_family import LineBranches, check_line_student
-from flowscape.branches.line_target import is_homogeneous
+from flowscape.branches.lines.family import LineBranches, check_line_student
+from flowscape.branches.lines.target import is_homogeneous
 from flowscape.branches.relations import setting_of
 from flowscape.errors import ProblemError
 from flowscape.problem.network import TwoLayer

@@ -13,7 +13,7 @@ from typing import overload
 from numpy.typing import ArrayLike
 
 from flowscape.branches.branch import Branch
-from flowscape.branches.locate import Family, Location, locate
+from flowscape.branches.location.locate import Family, Location, locate
 from flowscape.branches.meeting import member
 from flowscape.branches.partitions import Blocks
 from flowscape.branches.reduce import Reduced

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from flowscape.branches.exponential_chart import ExponentialChart, is_exponential, without_bias
-from flowscape.branches.line_target import is_homogeneous
+from flowscape.branches.exponential.chart import ExponentialChart, is_exponential, without_bias
+from flowscape.branches.lines.target import is_homogeneous
 from flowscape.branches.reduce import FREE, Reduced, reduce_network
 from flowscape.branches.relations import setting_of
 from flowscape.branches.setting import Setting

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flowscape.branches.branch import Branch
-from flowscape.branches.exponential import ExponentialBranches, PulledBackSubspace
+from flowscape.branches.exponential.branch import PulledBackSubspace
+from flowscape.branches.exponential.family import ExponentialBranches
 from flowscape.branches.family import Branches
 from flowscape.branches.intersection import AffineSubspace, meet_beside_constants
 from flowscape.errors import InternalError, ProblemError

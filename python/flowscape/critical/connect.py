@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from flowscape.branches import Branches
-from flowscape.branches.exponential import ExponentialBranches
+from flowscape.branches.exponential.family import ExponentialBranches
 from flowscape.critical.paths import ZeroLossPath, connect_groups
 from flowscape.errors import ProblemError, check_positive, finite_array
 

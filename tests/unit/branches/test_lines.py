@@ -11,9 +11,9 @@ import pytest
 from every_stratum import strata
 
 from flowscape.branches import branches
-from flowscape.branches.line_shapes import LineShape
-from flowscape.branches.line_strata import MIXED, is_component
-from flowscape.branches.line_target import line_target
+from flowscape.branches.lines.shapes import LineShape
+from flowscape.branches.lines.strata import MIXED, is_component
+from flowscape.branches.lines.target import line_target
 from flowscape.errors import ProblemError
 from flowscape.problem import Teacher, TwoLayer
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from flowscape.branches import matching
-from flowscape.branches.line_family import LineBranches
+from flowscape.branches.lines.family import LineBranches
 from flowscape.errors import OptionError, ProblemError, ShapeError
 from flowscape.problem import Teacher, TwoLayer
 

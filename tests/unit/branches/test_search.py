@@ -9,13 +9,13 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from flowscape.branches.group_costs import GroupCosts
 from flowscape.branches.groups import best_choice, project_free, project_labelled, sign_choices
-from flowscape.branches.line_family import LineBranches
+from flowscape.branches.lines.family import LineBranches
+from flowscape.branches.location.group_costs import GroupCosts
+from flowscape.branches.location.subsets import members, rank_partitions
 from flowscape.branches.partitions import iterate_blocks
-from flowscape.branches.subsets import members, rank_partitions
 
-module = importlib.import_module("flowscape.branches.locate")
+module = importlib.import_module("flowscape.branches.location.locate")
 
 
 def near_and_far(family, rng, count):

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from flowscape.branches.branch import Branch
 from flowscape.branches.constant_group import ConstantGroup
-from flowscape.branches.coupling import Coupling, LevelCoupling, Member, Parts
+from flowscape.branches.coupled.coupling import Coupling, LevelCoupling, Member, Parts
+from flowscape.branches.coupled.linear import LinearCoupling
 from flowscape.branches.equations import linear_equations
 from flowscape.branches.intersection import AffineSubspace
-from flowscape.branches.linear_coupling import LinearCoupling
 from flowscape.errors import ProblemError
 
 Floats = NDArray[np.float64]

@@ -10,7 +10,7 @@ from functools import cache
 from itertools import chain, combinations_with_replacement, product
 from math import comb, factorial
 
-from flowscape.branches.coupled_rules import Pattern, Rules
+from flowscape.branches.coupled.rules import Pattern, Rules
 from flowscape.branches.partitions import stirling2
 from flowscape.branches.shapes import Shape, group_sizes
 

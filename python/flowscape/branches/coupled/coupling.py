@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flowscape.branches.constant_group import ConstantGroup, Point
-from flowscape.branches.coupled_rules import LevelRules, Pattern
+from flowscape.branches.coupled.rules import LevelRules, Pattern
 from flowscape.branches.groups import add_up
 from flowscape.branches.partitions import Blocks
 from flowscape.branches.reduce import Reduced

@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flowscape.branches.constant_group import ConstantGroup, Point
-from flowscape.branches.group_costs import GroupCosts
 from flowscape.branches.groups import (
     Projected,
     best_choice,
@@ -25,10 +24,11 @@ from flowscape.branches.groups import (
     sign_choices,
     squared_norm,
 )
+from flowscape.branches.location.group_costs import GroupCosts
+from flowscape.branches.location.subsets import masks, members, positions, rank_partitions, splits
 from flowscape.branches.reduce import Reduced
 from flowscape.branches.setting import Setting
 from flowscape.branches.shapes import ConstantType, Shape
-from flowscape.branches.subsets import masks, members, positions, rank_partitions, splits
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

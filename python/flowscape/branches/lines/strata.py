@@ -19,7 +19,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from flowscape.branches.line_target import LineTarget
+from flowscape.branches.lines.target import LineTarget
 from flowscape.branches.strata import Solutions, pinned, solutions
 
 Floats = NDArray[np.float64]

@@ -20,9 +20,9 @@ from math import comb
 import numpy as np
 from numpy.typing import NDArray
 
+from flowscape.branches.location.subsets import members, parents
 from flowscape.branches.reduce import Reduced
 from flowscape.branches.setting import Setting
-from flowscape.branches.subsets import members, parents
 
 Floats = NDArray[np.float64]
 

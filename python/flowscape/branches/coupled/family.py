@@ -8,11 +8,11 @@ from itertools import product
 from numpy.typing import ArrayLike
 
 from flowscape.branches.branch import Branch
-from flowscape.branches.coupled_branch import CoupledBranch
-from flowscape.branches.coupled_rules import Rules, rules_of
-from flowscape.branches.coupled_shapes import count_coupled, coupled_shapes
+from flowscape.branches.coupled.branch import CoupledBranch
+from flowscape.branches.coupled.rules import Rules, rules_of
+from flowscape.branches.coupled.shapes import count_coupled, coupled_shapes
 from flowscape.branches.family import Branches
-from flowscape.branches.locate import Family, Location, locate
+from flowscape.branches.location.locate import Family, Location, locate
 from flowscape.branches.shapes import Shape
 from flowscape.errors import ProblemError, check_count
 

@@ -12,8 +12,8 @@ from functools import cached_property
 from itertools import combinations_with_replacement, groupby, product
 from math import comb, factorial
 
-from flowscape.branches.line_strata import MANY, MIXED, Pattern, is_component, patterns
-from flowscape.branches.line_target import LineTarget
+from flowscape.branches.lines.strata import MANY, MIXED, Pattern, is_component, patterns
+from flowscape.branches.lines.target import LineTarget
 from flowscape.branches.partitions import (
     Blocks,
     compositions,

@@ -1,4 +1,4 @@
-"""Branches of exponential students with biases: those without bias, pulled back.
+"""One branch of an exponential student with biases: one without bias, pulled back.
 
 Everything exact (counts, dimensions, intersections, separation) is asked of the canonical family,
 everything metric is computed with the student's own parameters; ``docs/families-by-chart.md``.
@@ -6,7 +6,6 @@ everything metric is computed with the student's own parameters; ``docs/families
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -15,26 +14,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from flowscape.branches.branch import Branch
 from flowscape.branches.constant_group import Point
-from flowscape.branches.exponential_chart import ExponentialChart, without_bias
-from flowscape.branches.exponential_groups import (
-    ExponentialSearch,
-    project_exponential,
-    project_level,
-)
-from flowscape.branches.family import Branches
+from flowscape.branches.exponential.chart import ExponentialChart
+from flowscape.branches.exponential.groups import project_exponential, project_level
 from flowscape.branches.intersection import AffineSubspace
-from flowscape.branches.locate import Family, Location, locate
-from flowscape.branches.nearest import nearest_zero
-from flowscape.branches.reduce import Reduced
-from flowscape.branches.shapes import Shape
+from flowscape.branches.location.nearest import nearest_zero
 from flowscape.errors import ProblemError, check_positive, float_array
-from flowscape.problem.network import TwoLayer
-from flowscape.problem.teacher import Teacher
 
 if TYPE_CHECKING:
     from flowscape.separation.verdict import Separation
 
-__all__ = ["ExponentialBranch", "ExponentialBranches", "PulledBackSubspace"]
+__all__ = ["ExponentialBranch", "PulledBackSubspace"]
 
 Floats = NDArray[np.float64]
 
@@ -100,7 +89,7 @@ class PulledBackSubspace:
         return values, self.image.matrix @ self.chart.derivative(theta)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ExponentialBranch(Branch):
     """A component of Q* for sigma = C e^{kz} with hidden biases.
 
@@ -222,8 +211,7 @@ class ExponentialBranch(Branch):
         ProblemError
             If the branch is curved.
         """
-        if not self.is_affine:
-            raise ProblemError(f"the branch {self.name} is curved; use `equations`")
+        self.check_affine()
         # all of them are a = 0 and c = C0, and A = a at bias 0
         matrix, right = self.image.linear_equations()
         return matrix @ self.chart.derivative(np.zeros(self.setting.n_params)), right
@@ -245,84 +233,3 @@ class ExponentialBranch(Branch):
             point = self.constant_group.project(point)
         outgoing[:, k], incoming[:, k] = point.outgoing, point.incoming
         return s.join(outgoing, incoming, point.constant)
-
-
-class ExponentialBranches(Branches):
-    """All branches of a target, for an exponential student with biases; see `Branches`.
-
-    Attributes
-    ----------
-    image : Branches
-        Those of the student without biases, in the same order.
-    chart : ExponentialChart
-        The map to its parameters.
-    """
-
-    def __init__(self, net: TwoLayer, teacher: Teacher) -> None:
-        self.net, self.teacher = net, teacher
-        self.chart = ExponentialChart(net)
-        self.image = Branches(self.chart.plain_net, without_bias(teacher))
-        self.setting = self.chart.setting
-        self.target = _with_bias(self.image.target)
-        self.message = self.image.message
-
-    @property
-    def shapes(self) -> tuple[Shape, ...]:  # type: ignore[override]
-        """The orbits, without their sets."""
-        return self.image.shapes
-
-    @property
-    def ends(self) -> tuple[int, ...]:  # type: ignore[override]
-        """Cumulative numbers of sets of the orbits."""
-        return self.image.ends
-
-    def count(self, r: int | None = None, l: int | None = None) -> int:  # noqa: E741
-        """Return the exact number of branches; see `Branches.count`."""
-        return self.image.count(r, l)
-
-    def __iter__(self) -> Iterator[Branch]:
-        return map(self._pull_back, self.image)
-
-    @property
-    def optimistic_size(self) -> int:
-        """Smallest sample size at which a network of the target's own width is determined.
-
-        (d + 1) m0 for one output, and one more for an output bias: a e^{kb} is one parameter.
-        """
-        return self.image.optimistic_size
-
-    def locate(self, theta: ArrayLike, tol: float = 1e-6, *, margin: float = 0.1) -> Location:
-        """Return the branch that each point is on, as `Branches.locate`.
-
-        Distances are those to the curved sets in the student's own parameters: upper bounds, exact
-        near a set. Where closures meet the answer is `ambiguous`.
-        """
-        self._check_search()
-        family = Family(self.setting, self.target, self.shapes, self.ends, ExponentialSearch)
-        return locate(family, theta, tol, margin=margin)
-
-    def _branch(self, orbit: int, rank: int) -> Branch:
-        return self._pull_back(self.image._branch(orbit, rank))
-
-    def _pull_back(self, image: Branch) -> Branch:
-        return ExponentialBranch(
-            setting=self.setting,
-            target=self.target,
-            shape=image.shape,
-            blocks=image.blocks,
-            signs=image.signs,
-            variant=image.variant,
-            orbit=image.orbit,
-            index=image.index,
-            image=image,
-            chart=self.chart,
-        )
-
-
-def _with_bias(target: Reduced) -> Reduced:
-    """Return a reduced target with bias 0 appended to every incoming vector."""
-    return replace(
-        target,
-        incoming=np.pad(target.incoming, ((0, 0), (0, 1))),
-        vectors=np.pad(target.vectors, ((0, 0), (0, 1))),
-    )

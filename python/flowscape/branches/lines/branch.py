@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from flowscape.branches.branch import Branch
-from flowscape.branches.line_equations import LineEquations
-from flowscape.branches.line_shapes import LineShape
-from flowscape.branches.line_target import LineTarget
+from flowscape.branches.lines.equations import LineEquations
+from flowscape.branches.lines.shapes import LineShape
+from flowscape.branches.lines.target import LineTarget
 from flowscape.errors import ProblemError, float_array
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LineBranch(Branch):
     """The closure of the networks with one way to put neurons on lines, and on their two sides.
 
@@ -114,8 +114,7 @@ class LineBranch(Branch):
         ProblemError
             If the branch is curved.
         """
-        if not self.is_affine:
-            raise ProblemError(f"the branch {self.name} is curved; use `equations`")
+        self.check_affine()
         values, matrix = self._system.system(np.zeros(self.setting.n_params))
         return matrix, -values
 

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from flowscape.branches.constant_group import ConstantGroup, Point
 from flowscape.branches.groups import Projected, add_up, squared_norm
+from flowscape.branches.location.search import Search
+from flowscape.branches.location.subsets import members
 from flowscape.branches.reduce import Reduced
-from flowscape.branches.search import Search
 from flowscape.branches.setting import Setting
 from flowscape.branches.shapes import CURVED, ConstantType, Shape
-from flowscape.branches.subsets import members
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

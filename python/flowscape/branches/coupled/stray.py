@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from flowscape.branches.coupling import Parts
+from flowscape.branches.coupled.coupling import Parts
+from flowscape.branches.coupled.pair_equations import PairPoint
 from flowscape.branches.groups import add_up
-from flowscape.branches.pair_equations import PairPoint
 
 Floats = NDArray[np.float64]
 

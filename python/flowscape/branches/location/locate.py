@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from flowscape.branches.branch import Branch
-from flowscape.branches.coupled_search import CoupledSearch
-from flowscape.branches.group_costs import most_rows
+from flowscape.branches.coupled.search import CoupledSearch
+from flowscape.branches.location.group_costs import most_rows
+from flowscape.branches.location.search import Search, rank_sets
 from flowscape.branches.meeting import corner, member
 from flowscape.branches.reduce import Reduced
-from flowscape.branches.search import Search, rank_sets
 from flowscape.branches.setting import Setting
 from flowscape.branches.shapes import Shape
 from flowscape.errors import ProblemError, check_positive, float_array

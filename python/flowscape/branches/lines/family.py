@@ -12,11 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from flowscape.branches.branch import Branch
 from flowscape.branches.family import Branches, Orbit
-from flowscape.branches.line_branch import LineBranch
-from flowscape.branches.line_shapes import LineShape, count_line_sets, line_shapes
-from flowscape.branches.line_strata import MIXED, is_component, patterns
-from flowscape.branches.line_target import LineTarget, line_target
-from flowscape.branches.locate import Location
+from flowscape.branches.lines.branch import LineBranch
+from flowscape.branches.lines.shapes import LineShape, count_line_sets, line_shapes
+from flowscape.branches.lines.strata import MIXED, is_component, patterns
+from flowscape.branches.lines.target import LineTarget, line_target
+from flowscape.branches.location.locate import Location
 from flowscape.branches.partitions import Blocks
 from flowscape.branches.reduce import Reduced
 from flowscape.branches.setting import Setting

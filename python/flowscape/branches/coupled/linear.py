@@ -2,7 +2,7 @@
 
 A flip of one neuron adds a linear function. With s_t = sum eps_k a_k of the mixed labelled groups,
 q_j of the mixed free ones and u_j their incoming vectors, Q* asks for W s + U q = L' (``Linear``
-of `coupled_rules`), with a hidden bias in part together with the constant neurons. One output.
+of `coupled.rules`), with a hidden bias in part together with the constant neurons. One output.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from flowscape.branches.bilinear import nearest
 from flowscape.branches.constant_group import ConstantGroup, Point
-from flowscape.branches.coupled_rules import Linear, LinearRules
-from flowscape.branches.coupling import Member, Mixed, Parts, Terms
-from flowscape.branches.pair_equations import PairEquations
+from flowscape.branches.coupled.bilinear import nearest
+from flowscape.branches.coupled.coupling import Member, Mixed, Parts, Terms
+from flowscape.branches.coupled.pair_equations import PairEquations
+from flowscape.branches.coupled.rules import Linear, LinearRules
+from flowscape.branches.coupled.stray import nearest_in_closure
 from flowscape.branches.shapes import OPEN
 from flowscape.branches.strata import Solutions, has_stray_part
-from flowscape.branches.stray import nearest_in_closure
 
 Floats = NDArray[np.float64]
 

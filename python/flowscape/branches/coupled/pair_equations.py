@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from flowscape.branches.coupling import Mixed, Parts
+from flowscape.branches.coupled.coupling import Mixed, Parts
 from flowscape.branches.groups import add_up
 from flowscape.branches.setting import Setting
 

@@ -12,10 +12,10 @@ from functools import cached_property, partial
 import numpy as np
 from numpy.typing import NDArray
 
-from flowscape.branches.line_rows import LineRows
-from flowscape.branches.line_strata import Stratum, stratum
-from flowscape.branches.line_target import LineTarget
-from flowscape.branches.nearest import nearest_zero
+from flowscape.branches.lines.rows import LineRows
+from flowscape.branches.lines.strata import Stratum, stratum
+from flowscape.branches.lines.target import LineTarget
+from flowscape.branches.location.nearest import nearest_zero
 from flowscape.branches.partitions import Blocks
 from flowscape.branches.setting import Setting
 from flowscape.branches.strata import has_stray_part

@@ -1,0 +1,1 @@
+"""Odd plus constant, even plus linear: one equation couples the groups of a branch."""

@@ -1,0 +1,1 @@
+"""exp with biases: the branches without bias, pulled back along a chart."""

@@ -1,0 +1,1 @@
+"""Positively homogeneous activations: neurons on common lines."""

@@ -1,0 +1,1 @@
+"""The branch that is nearest to each of many points."""
