@@ -78,7 +78,7 @@ class Reduced:
 
 
 def reduce_network(
-    setting: Setting, theta: Floats, tol: float, weight_tol: float | None = None
+    setting: Setting, theta: Floats, tol: float, rounding: float | None = None
 ) -> Reduced:
     """Reduce one network.
 
@@ -90,24 +90,22 @@ def reduce_network(
         Its parameters.
     tol : float
         Incoming vectors nearer than this are equal, input weights shorter than this are 0.
-    weight_tol : float, optional
-        Sums of outgoing weights and constants below it (norms) are 0, linear parts too, then with
-        the constants of `Setting.slope` relative to the largest incoming entry. The default is
-        `tol` for all.
+    rounding : float, optional
+        Sums of outgoing weights, constants and linear parts are 0 up to this part of the terms
+        they are sums of (`_smallest`). The default is an absolute `tol` for all.
 
     Returns
     -------
     Reduced
     """
     outgoing, incoming, constant = (part[0] for part in setting.split(theta[None]))
-    part_tol = weight_tol = tol if weight_tol is None else weight_tol
-    if weight_tol != tol and setting.slope:  # these parts are products
-        part_tol *= max(1.0, float(np.abs(incoming).max()))
     group, signs, notes = _group(setting, incoming, tol)
-    total = constant.copy()
+    total, terms = constant.copy(), float(np.linalg.norm(constant))
     for k in np.flatnonzero(group == CONSTANT):
         at = incoming[k, -1] + setting.centre if setting.bias else 0.0
-        total += outgoing[k] * float(setting.sigma(np.array([at]))[0][0])
+        made = outgoing[k] * float(setting.sigma(np.array([at]))[0][0])
+        total, terms = total + made, terms + float(np.linalg.norm(made))
+    least, part_tol = _smallest(setting, outgoing, incoming, group, terms, tol, rounding)
     others = np.flatnonzero(group != CONSTANT)
     total += setting.level * outgoing[others].sum(axis=0)
     if setting.bias:
@@ -124,12 +122,39 @@ def reduce_network(
         members = np.flatnonzero(group == g)
         sums[g] = (setting.pull(signs[members])[:, None] * outgoing[members]).sum(axis=0)
         vectors[g] = (signs[members, None] * incoming[members]).mean(axis=0)
-    live = np.flatnonzero(np.linalg.norm(sums, axis=1) > weight_tol)
+    live = np.flatnonzero(np.linalg.norm(sums, axis=1) > least)
     if len(live) < count:
         notes.append(f"{count - len(live)} group(s) with outgoing sum 0 dropped")
     return Reduced(
         sums[live], vectors[live], total, group, signs, sums, vectors, live, tuple(notes), linear
     )
+
+
+def _smallest(
+    setting: Setting,
+    outgoing: Floats,
+    incoming: Floats,
+    group: NDArray[np.int64],
+    terms: float,
+    tol: float,
+    rounding: float | None,
+) -> tuple[Floats, float]:
+    """Return the largest sum of outgoing weights that counts as 0 for each group, and constant.
+
+    The terms are those of the sum itself, so that a neuron with a small weight stays one (it may
+    be the larger one elsewhere, as in e^{x + 40} + e^{-x}). Where one equation couples all groups
+    they are those of the whole network: its parts are only known up to rounding of the largest.
+    """
+    count = max(int(group.max()) + 1, 0)
+    if rounding is None:
+        return np.full(count, tol), tol
+    if setting.level or setting.slope:
+        largest = max(float(np.abs(outgoing).max()), terms)
+        scale = max(1.0, float(np.abs(incoming).max())) if setting.slope else 1.0
+        return np.full(count, rounding * largest), rounding * largest * scale
+    sizes = np.linalg.norm(outgoing, axis=1)
+    kept = group >= 0
+    return rounding * np.bincount(group[kept], sizes[kept], minlength=count), rounding * terms
 
 
 def _group(

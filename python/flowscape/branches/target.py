@@ -15,7 +15,7 @@ from flowscape.problem.teacher import Teacher
 TEACHER_TOL = 1e-12
 """Weights of a target that differ by less are equal up to round-off.
 
-Outgoing weights and constants relative to the largest of them, incoming vectors relative to the
+Sums of outgoing weights and constants relative to their terms, incoming vectors relative to the
 largest entry of all, or 1: an input weight of 1e-13 makes nothing but a constant.
 """
 
@@ -67,8 +67,7 @@ def reduced_teacher(setting: Setting, teacher: Teacher) -> Reduced:
     theta = np.concatenate([neurons.ravel(), constant])
     # two scales: the function is linear in outgoing weights, so these say nothing about w and b
     tol = TEACHER_TOL * max(1.0, float(np.abs(incoming).max()))
-    weights = np.abs(np.concatenate([parts.a.ravel(), constant]))
-    return reduce_network(common, theta, tol, TEACHER_TOL * float(weights.max()))
+    return reduce_network(common, theta, tol, TEACHER_TOL)
 
 
 def target_of(setting: Setting, teacher: Teacher) -> Reduced:

@@ -252,3 +252,26 @@ def test_a_teacher_without_biases_and_bad_teachers():
         branches(TwoLayer(2, 1, {"name": "exp", "s": 2.0}), with_bias)
     with pytest.raises(ProblemError, match="another family"):
         family[0].intersection(branches(net, with_bias)[0])
+
+
+def test_a_neuron_that_is_small_at_0_only_counts():
+    net = TwoLayer(2, 1, "exp")
+    teacher = Teacher(net, np.array([1.0, 1.0, 40.0, 1.0, -1.0, 0.0]))  # e^{x + 40} + e^{-x}
+    family = branches(net, teacher)
+    assert family.target.m0 == 2
+    assert family.target.notes == ()
+    grid = np.linspace(-60.0, 20.0, 41)[:, None]
+    reduced = family.target.outgoing.T @ np.exp(family.target.incoming[:, :1] @ grid.T)
+    expected = np.exp(grid[:, 0] + 40.0) + np.exp(-grid[:, 0])
+    np.testing.assert_allclose(reduced[0], expected, rtol=1e-13)
+    cancels = np.array([1.0, 1.0, 40.0, -np.exp(40.0), 1.0, 0.0])
+    assert branches(net, Teacher(net, cancels)).target.m0 == 0
+
+
+def test_a_bias_that_loses_its_neuron_is_refused():
+    net = TwoLayer(2, 1, "exp")
+    for bias, verb in ((-800.0, "underflows"), (-740.0, "underflows"), (800.0, "overflows")):
+        with pytest.raises(ProblemError, match=verb):
+            branches(net, Teacher(net, np.array([1.0, 0.5, 0.0, 1.0, -0.3, bias])))
+    silent = Teacher(net, np.array([1.0, 0.5, 0.0, 0.0, -0.3, -800.0]))  # a = 0 is no loss
+    assert branches(net, silent).target.m0 == 1

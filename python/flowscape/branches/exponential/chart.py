@@ -44,7 +44,7 @@ def without_bias(teacher: Teacher) -> Teacher:
     Raises
     ------
     ProblemError
-        If a e^{kb} overflows.
+        If a e^{kb} overflows, or is lost to underflow.
     """
     net = teacher.net
     if not is_exponential(net):
@@ -55,12 +55,14 @@ def without_bias(teacher: Teacher) -> Teacher:
     with np.errstate(over="ignore", invalid="ignore"):
         growth = np.exp(rate * parts.b)
         outgoing = parts.a * (growth if net.outputs == 1 else growth[:, None])
-    large = ~np.isfinite(outgoing.reshape(net.width, -1)).all(axis=1)
-    if large.any():
-        k = int(np.argmax(large))
+    largest, given = (np.abs(w.reshape(net.width, -1)).max(axis=1) for w in (outgoing, parts.a))
+    out = ~np.isfinite(largest) | ((given > 0) & (largest < np.finfo(np.float64).tiny))
+    if out.any():
+        k = int(np.argmax(out))
+        verb = "underflows" if largest[k] < 1.0 else "overflows"
         raise ProblemError(
-            f"teacher has b[{k}]={parts.b[k]}, and a e^(kb) with k={rate} overflows; it must be "
-            "finite, as it is the outgoing weight of the same neuron without bias"
+            f"teacher has b[{k}]={parts.b[k]}, and a e^(kb) with k={rate} {verb}; it must be a "
+            "normal number, as it is the outgoing weight of the same neuron without bias"
         )
     named = {"a": outgoing, "w": parts.w}
     return Teacher(plain, plain.pack(**named, **({"c": parts.c} if net.output_bias else {})))
