@@ -63,6 +63,11 @@ class ConstantGroup:
         return float(self.setting.output_bias) if self.slack is None else self.slack
 
     @property
+    def is_free(self) -> bool:
+        """Whether something outside of the group takes up any constant that it makes."""
+        return self._slack > 0.0
+
+    @property
     def is_affine(self) -> bool:
         """Whether the equations are linear."""
         return self.kind not in (SHEET, CURVED)

@@ -22,6 +22,8 @@ __all__ = ["ImperfectZero", "RankDrop", "imperfect_zero", "rank_drops"]
 
 Floats = NDArray[np.float64]
 
+_RANK = 1e-10  # relative singular value that counts as 0
+_OFF = 1e-6  # sine of the angle with the tangent space that counts as 0
 _NEWTON = 40
 _SHRINKS = 12
 
@@ -117,11 +119,17 @@ def imperfect_zero(
 
 
 def _leaving(branch: BranchParts, row: Floats, samples: Floats, moves: Floats) -> Floats:
-    """Return moves (P, k) in the kernel of the Jacobian and normal to the branch."""
+    """Return moves (P, k) in the kernel of the Jacobian that leave the branch's tangent space.
+
+    They are normal to it where `moves` allow that.
+    """
     _, jacobian = residual(branch, row, samples)
-    taken = np.concatenate([jacobian @ moves, branch.tangent(row).T @ moves])
-    _, values, right = np.linalg.svd(taken)
-    return np.asarray(moves @ right[int((values > 1e-10 * values[0]).sum()) :].T)
+    span = np.linalg.qr(moves)[0]
+    _, values, right = np.linalg.svd(jacobian @ span)
+    kernel = span @ right[int((values > _RANK * values[0]).sum()) :].T
+    tangent = branch.tangent(row)
+    _, values, right = np.linalg.svd(kernel - tangent @ (tangent.T @ kernel))
+    return np.asarray(kernel @ right[: int((values > _OFF).sum())].T)
 
 
 def residual(branch: BranchParts, theta: Floats, x: Floats) -> tuple[Floats, Floats]:

@@ -43,15 +43,15 @@ class OutputFeatures:
         """Return where moving one group alone gives imperfect zeros, and margins: (S, G) each.
 
         Move the vectors of group g, and all outgoing weights by vectors of W_g. The residual stays
-        in W_g, n rank equations. If sigma of all groups, sigma' x of this one (and 1, with output
-        bias) have rank n, its zeros are a manifold; those of the branch are fewer if
-        (n - r - 1 with output bias) rank < D g, g less one for a free group.
+        in W_g, n rank equations. If sigma of all groups, sigma' x of this one (and 1, with an
+        output bias or a group of both signs) have rank n, its zeros are a manifold; those of the
+        branch are fewer if (n - r, less 1 with 1) rank < D g, g less one for a free group.
         """
         s = point.setting
         size, n, count = self.value.shape
         found, margin = np.zeros((size, count), dtype=np.bool_), np.full((size, count), np.nan)
-        one = np.ones((size, n, int(s.output_bias)))
-        spare = n - count - int(s.output_bias)
+        one = np.ones((size, n, int(point.turned)))
+        spare = n - count - int(point.turned)
         for g, group in enumerate(point.groups):
             moving = len(group.members) - int(group.free)
             if group.rank == 0 or spare * group.rank >= s.incoming * moving or spare > s.incoming:

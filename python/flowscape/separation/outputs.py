@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from flowscape.branches.parts import BranchParts
 from flowscape.branches.setting import Setting
-from flowscape.branches.shapes import CURVED
+from flowscape.branches.shapes import CURVED, LEVEL
 from flowscape.errors import ProblemError
 from flowscape.separation.features import EPS
 
@@ -67,6 +67,9 @@ class PointOfOutputs:
         Of a_k sigma'(b_k) in the constant group: the features x_j, and 1 where `all_ones` is not.
     all_ones : bool
         Whether the feature 1 comes with every vector of R^O.
+    turned : bool
+        Whether it does with the constant group at rest: by an output bias, or by a group with both
+        signs, where sigma is odd plus a constant.
     matrix : (rho, P) ndarray
         B.
     outgoing : (m, O) ndarray
@@ -81,6 +84,7 @@ class PointOfOutputs:
     groups: tuple[Span, ...]
     constant: Span | None
     all_ones: bool
+    turned: bool
     matrix: Floats
     outgoing: Floats
     slope_signs: Floats
@@ -132,6 +136,8 @@ def at_outputs(branch: BranchParts, theta: Floats) -> PointOfOutputs:
         vector = (eps[k, None] * incoming[k]).mean(axis=0)
         if not free:
             vector = branch.target.incoming[place]
+        if s.level and np.all(eps[k] < 0.0):  # as in `at_point`
+            vector, eps[k], pull[k], weights[k] = -vector, 1.0, 1.0, outgoing[k]
         generic = min(len(k) - free, s.outputs)
         group = _span(branch, block, vector, weights[k], generic, free=free)
         groups.append(group)
@@ -144,8 +150,9 @@ def at_outputs(branch: BranchParts, theta: Floats) -> PointOfOutputs:
     constant = None
     if k:
         # sum a_k sigma(b_k) = 0 leaves the outgoing weights one dimension less
-        bound = branch.shape.constant.kind == CURVED and not s.output_bias
-        less = int(bound and not np.any(branch.target.constant))
+        group = branch.constant_group
+        bound = group.kind in (CURVED, LEVEL) and not group.is_free
+        less = int(bound and not np.any(group.target))
         generic = min(len(k) - less, s.outputs) if slope[k].all() else 0
         if not generic and slope[k].any():
             raise ProblemError(
@@ -154,9 +161,12 @@ def at_outputs(branch: BranchParts, theta: Floats) -> PointOfOutputs:
             )
         nothing = np.zeros(s.incoming)
         constant = _span(branch, branch.blocks[0], nothing, pushes[k], generic, free=False)
-    all_ones = s.output_bias or bool(values[k].any())
+    # sigma(-z) = 2 kappa - sigma(z)
+    shifts = np.where(eps < 0.0, 2.0 * s.level, 0.0)
+    turned = s.output_bias or bool(shifts.any())
+    all_ones = turned or bool(values[k].any())
     if all_ones:
-        rows += _one_rows(s, k, values, pushes)
+        rows += _one_rows(s, k, values, pushes, shifts)
     elif constant and s.bias:
         rows += _v_rows(s, k, s.inputs, pushes[k] @ constant.basis)
     for j in range(s.inputs if constant else 0):
@@ -167,6 +177,7 @@ def at_outputs(branch: BranchParts, theta: Floats) -> PointOfOutputs:
         groups=tuple(groups),
         constant=constant,
         all_ones=all_ones,
+        turned=turned,
         matrix=np.array(rows).reshape(len(rows), s.n_params),
         outgoing=weights,
         slope_signs=eps * pull,
@@ -232,9 +243,12 @@ def _v_rows(s: Setting, k: list[int], j: int, factors: Floats) -> list[Floats]:
     return rows
 
 
-def _one_rows(s: Setting, k: list[int], values: Floats, pushes: Floats) -> list[Floats]:
+def _one_rows(
+    s: Setting, k: list[int], values: Floats, pushes: Floats, shifts: Floats
+) -> list[Floats]:
     rows = [np.zeros(s.n_params) for _ in range(s.outputs)]
     for o, row in enumerate(rows):
+        row[[s.a_index(i, o) for i in range(s.width)]] = shifts
         if s.output_bias:
             row[s.c_index(o)] = 1.0
         for i in k:

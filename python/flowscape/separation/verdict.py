@@ -38,10 +38,10 @@ def separation(
     s = branch.setting
     stack, single = _stack(x, s.inputs)
     row = None if theta is None else finite_array("theta", theta, (s.n_params,))
-    if s.outputs > 1 and s.level:
+    if s.outputs > 1 and s.slope:
         raise ProblemError(
             f"activation={str(s.activation)!r} with outputs={s.outputs} is not covered: signs "
-            "couple the groups, and separation is known then for one output; use one"
+            "couple the groups by a matrix, and separation is known then for one output; use one"
         )
     if s.outputs > 1:
         return _several_outputs(branch, stack, row, single, rng)

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from flowscape.branches import branches
-from flowscape.errors import ProblemError
 from flowscape.problem import Teacher, TwoLayer
 from flowscape.separation.features import at_point, features
 from flowscape.separation.imperfect import imperfect_zero, residual
@@ -119,10 +118,3 @@ def test_pairs_of_opposite_samples_count_what_they_determine(name, output_bias, 
     assert _different(x[None], fam.setting)[0] == pairs
     values = net(rng.normal(size=(60, net.n_params)), both)
     assert np.linalg.matrix_rank(values, tol=1e-9) == expected
-
-
-def test_several_outputs_are_refused():
-    net = TwoLayer(2, 1, "sigmoid", outputs=2)
-    fam = branches(net, Teacher(TwoLayer(1, 1, "sigmoid", outputs=2), [1.0, 0.5, 0.7, 0.1]))
-    with pytest.raises(ProblemError, match="outputs=2"):
-        fam[0].separation(np.zeros((3, 1)))
