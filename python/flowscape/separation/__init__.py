@@ -6,14 +6,10 @@ from flowscape.separation.assumptions import (
     rapid_decrease,
 )
 from flowscape.separation.imperfect import ImperfectZero, RankDrop, imperfect_zero, rank_drops
+from flowscape.separation.jacobian import JacobianRank, jacobian_rank
 from flowscape.separation.probability import SeparationProbability, separation_probability
 from flowscape.separation.result import Reason, Separation, SeparationVerdict
-from flowscape.separation.samples import (
-    JacobianRank,
-    SeparatingInputs,
-    jacobian_rank,
-    separating_inputs,
-)
+from flowscape.separation.samples import SeparatingInputs, separating_inputs
 
 __all__ = [
     "ImperfectZero",

@@ -76,7 +76,7 @@ def _sigma(mp: Any, activation: Activation, z: Any) -> tuple[Any, Any]:
 
 
 def exact_jacobian(net: TwoLayer, theta: Floats, x: Floats, digits: int) -> Matrix:
-    """Return the Jacobian (n rows, P columns) of one output, computed with `digits` digits.
+    """Return the Jacobian (n O rows, P columns), computed with `digits` digits.
 
     The inputs count as they are: binary fractions, without error.
     """
@@ -84,19 +84,22 @@ def exact_jacobian(net: TwoLayer, theta: Floats, x: Floats, digits: int) -> Matr
     parts = net.unpack(theta)
     rows = []
     with mp.workdps(digits):
+        weights = [[mp.mpf(w) for w in row] for row in parts.w.tolist()]
+        outgoing = [[mp.mpf(a) for a in row] for row in parts.a.reshape(net.width, -1).tolist()]
+        unit = [[mp.mpf(int(o == p)) for p in range(net.outputs)] for o in range(net.outputs)]
         for sample in x.tolist():
-            inputs = [mp.mpf(t) for t in sample]
-            row = []
+            inputs = [mp.mpf(t) for t in sample] + [mp.mpf(1)] * net.bias
+            jets = []
             for k in range(net.width):
-                weights = [mp.mpf(w) for w in parts.w[k].tolist()]
-                z = mp.fsum(w * t for w, t in zip(weights, inputs, strict=True))
+                z = mp.fsum(w * t for w, t in zip(weights[k], inputs, strict=False))
                 z += mp.mpf(float(parts.b[k])) if parts.b is not None else 0
-                value, slope = _sigma(mp, net.activation, z)
-                push = mp.mpf(float(parts.a[k])) * slope
-                row += [value, *(push * t for t in inputs)]
-                row += [push] if net.bias else []
-            row += [mp.mpf(1)] if net.output_bias else []
-            rows.append(row)
+                jets.append(_sigma(mp, net.activation, z))
+            for o in range(net.outputs):
+                row = []
+                for k, (value, slope) in enumerate(jets):
+                    row += [value * one for one in unit[o]]
+                    row += [outgoing[k][o] * slope * t for t in inputs]
+                rows.append(row + unit[o] * net.output_bias)
     return rows
 
 

@@ -12,10 +12,11 @@ from flowscape.branches import branches
 from flowscape.branches.partitions import compositions, integer_partitions
 from flowscape.errors import ProblemError
 from flowscape.problem import Teacher, TwoLayer
+from flowscape.separation import jacobian_rank, separating_inputs
 from flowscape.separation.features import at_point
 from flowscape.separation.imperfect import rank_drops
+from flowscape.separation.multiprecision import exact_jacobian
 from flowscape.separation.outputs import at_outputs
-from flowscape.separation.samples import jacobian_rank, separating_inputs
 
 SHIFTED = {"name": "tanh", "h": 0.3}
 
@@ -123,6 +124,61 @@ def test_the_rank_with_a_constant_group_in_multiprecision(name, d, rng):
     assert kinds - {"none"}
 
 
+OUTPUTS = [
+    ("exp", False, False, 2),
+    ("exp", True, False, 2),
+    (SHIFTED, True, True, 3),
+    ("tanh", True, False, 2),
+    ("gauss", False, True, 2),
+    ("sigmoid", True, False, 2),
+    ("softplus", False, False, 2),
+    ("softplus", True, False, 3),
+]
+
+
+@pytest.mark.parametrize(("activation", "bias", "output_bias", "outputs"), OUTPUTS)
+def test_the_rank_with_several_outputs_in_multiprecision(
+    activation, bias, output_bias, outputs, rng
+):
+    """The upper bound is reached on many inputs: by 60 digits, and where doubles prove it.
+
+    Parameters are small dyadic numbers, so that equal vectors and dependent weights are exact.
+    """
+    d = 2
+    net = TwoLayer(4, d, activation, bias, outputs, output_bias)
+    ranks = set()
+    for _ in range(6):
+        theta = rng.integers(-6, 7, size=net.n_params) / 4.0
+        parts = net.unpack(theta)
+        parts.w[1] = parts.w[0]
+        parts.w[2] = rng.choice([-1.0, 1.0, 0.0]) * parts.w[0]
+        parts.a[1] = rng.choice([-1.0, 0.0, 0.5]) * parts.a[0]
+        if bias:
+            parts.b[1] = parts.b[0]
+            parts.b[2] = parts.b[0] if parts.w[2] @ parts.w[0] > 0 else -parts.b[0]
+        x = 1.5 * rng.normal(size=(2 * net.n_params, d))
+        exact = jacobian_rank(net, theta, x, digits=60)
+        assert exact.rank == exact.most < net.n_params
+        assert exact.certified
+        assert exact.gap > 1e10
+        quick = jacobian_rank(net, theta, x)
+        assert (quick.rank, quick.certified) == (exact.rank, True)
+        ranks.add(exact.rank)
+        two = jacobian_rank(net, theta, x[:2])
+        assert two.rank == two.most == min(2 * outputs, exact.rank)
+    assert len(ranks) > 1
+
+
+def test_the_jacobian_of_several_outputs_is_the_derivative(rng):
+    net = TwoLayer(2, 2, "sigmoid", True, 3, True)
+    theta, x = rng.normal(size=net.n_params), rng.normal(size=(4, 2))
+    with mp.workdps(30):
+        exact = np.array(exact_jacobian(net, theta, x, 30), dtype=np.float64)
+    step = 1e-6 * np.eye(net.n_params)
+    slopes = [(net(theta + h, x) - net(theta - h, x)).ravel() / 2e-6 for h in step]
+    np.testing.assert_allclose(exact, np.array(slopes).T, atol=1e-9)
+
+
 def test_certificates_hold_where_the_matrix_is_nearly_singular(rng):
     """Two incoming vectors 1e-k apart: doubles give up, fifty digits do not."""
     net = TwoLayer(2, 1, "exp", False)
@@ -178,8 +234,9 @@ def test_separating_inputs_by_a_determinant_in_multiprecision(rng):
     assert separating_inputs(net, theta, n=2).x.shape == (2, 1)
     with pytest.raises(ProblemError, match="kink"):
         separating_inputs(TwoLayer(1, 1, "relu"), np.ones(3))
-    with pytest.raises(ProblemError, match="outputs=2"):
-        separating_inputs(TwoLayer(1, 1, "exp", True, 2), np.ones(4))
+    two = TwoLayer(3, 1, "exp", False, 2)  # the features are those of one output
+    more = np.insert(theta.reshape(3, 2), 1, 7.0, axis=1).ravel()
+    assert separating_inputs(two, more).smallest == found.smallest
 
 
 def test_rank_drops_are_zeros_of_the_determinant(family, rng):
