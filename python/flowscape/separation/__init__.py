@@ -5,10 +5,10 @@ from flowscape.separation.assumptions import (
     linear_independence,
     rapid_decrease,
 )
-from flowscape.separation.imperfect import ImperfectZero, RankDrop, imperfect_zero, rank_drops
+from flowscape.separation.imperfect import RankDrop, imperfect_zero, rank_drops
 from flowscape.separation.jacobian import JacobianRank, jacobian_rank
 from flowscape.separation.probability import SeparationProbability, separation_probability
-from flowscape.separation.result import Reason, Separation, SeparationVerdict
+from flowscape.separation.result import ImperfectZero, Reason, Separation, SeparationVerdict
 from flowscape.separation.samples import SeparatingInputs, separating_inputs
 
 __all__ = [

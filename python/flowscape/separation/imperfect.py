@@ -11,11 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 from flowscape.branches.parts import BranchParts
 from flowscape.errors import ProblemError, check_count, check_positive, finite_array
 from flowscape.problem.inputs import as_inputs
+from flowscape.problem.traits import traits
 from flowscape.separation.features import at_point, extended, features
+from flowscape.separation.kinked_zero import kinked_zero
 from flowscape.separation.output_features import output_features
 from flowscape.separation.outputs import at_outputs
 from flowscape.separation.rank import full_rank
-from flowscape.separation.result import Reason, SeparationVerdict
+from flowscape.separation.result import ImperfectZero, Reason, SeparationVerdict
 from flowscape.separation.verdict import separation
 
 __all__ = ["ImperfectZero", "RankDrop", "imperfect_zero", "rank_drops"]
@@ -26,31 +28,6 @@ _RANK = 1e-10  # relative singular value that counts as 0
 _OFF = 1e-6  # sine of the angle with the tangent space that counts as 0
 _NEWTON = 40
 _SHRINKS = 12
-
-
-@dataclass(frozen=True)
-class ImperfectZero:
-    """A zero of the loss near a branch that is not the target.
-
-    Attributes
-    ----------
-    theta : (P,) ndarray
-    residual : float
-        Largest |f(x_i) - f*(x_i)| at the samples: rounding.
-    distance : float
-        To the closure of the branch.
-    defect : float
-        Largest |f - f*| on other inputs.
-    smallest : float
-        Smallest singular value of the Jacobian (where one group moves alone: of its moves). A true
-        zero lies within residual sqrt(n O) / smallest, to first order.
-    """
-
-    theta: Floats
-    residual: float
-    distance: float
-    defect: float
-    smallest: float
 
 
 def imperfect_zero(
@@ -79,6 +56,7 @@ def imperfect_zero(
     -----
     From theta + distance * v, v a regular root of the forms (or, where the Jacobian has full row
     rank, a direction of its kernel normal to the branch), by Gauss-Newton steps of least norm.
+    For positively homogeneous activations the zeros are linear, and no search is needed.
     """
     distance = check_positive("distance", distance)
     rng = np.random.default_rng(0) if rng is None else rng
@@ -87,6 +65,8 @@ def imperfect_zero(
     found = separation(branch, samples, row, rng=rng)
     if found.verdict != SeparationVerdict.NOT_SEPARATED:
         return None
+    if traits(branch.setting.activation).has_kink:
+        return kinked_zero(branch, samples, row, distance, rng)
     direction, moves = found.root, np.eye(len(row))
     rank = len(samples) * branch.setting.outputs
     if direction is None:

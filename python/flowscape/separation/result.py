@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Reason", "Separation", "SeparationVerdict"]
+__all__ = ["ImperfectZero", "Reason", "Separation", "SeparationVerdict"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int8]
@@ -35,6 +35,9 @@ class Reason(enum.IntEnum):
     VARIES_ALONG_BRANCH = 8
     DEPENDS_ON_POINT = 9
     ONE_GROUP = 10
+    ONE_SIDE = 11
+    DEFICIENT = 12
+    ON_A_KINK = 13
 
 
 _SENTENCES = {
@@ -48,7 +51,13 @@ _SENTENCES = {
     Reason.VARIES_ALONG_BRANCH: "separated near some points of the branch, not near others",
     Reason.DEPENDS_ON_POINT: "depends on the free incoming vectors; ask at a point theta",
     Reason.ONE_GROUP: "moving one group of neurons alone leaves more freedom than equations",
+    Reason.ONE_SIDE: "two neurons on one side of a line turn apart unseen by the samples",
+    Reason.DEFICIENT: "the rank of the Jacobian is less than the codimension, and the zeros linear",
+    Reason.ON_A_KINK: "a sample lies on the kink of a neuron",
 }
+
+
+_SOME_ZEROS = (Reason.ONE_GROUP, Reason.ONE_SIDE, Reason.DEFICIENT)
 
 
 @dataclass(frozen=True)
@@ -96,13 +105,13 @@ class Separation:
     def local_dimension(self) -> NDArray[np.int64] | int:
         """Dimension of the zeros of the loss near generic points of the branch; -1: undecided.
 
-        dim of the branch where it is separated, P - n O where it is not; undecided where ONE_GROUP
-        is the reason.
+        dim of the branch where it is separated, P - n O where it is not; undecided where the
+        reason, such as ONE_GROUP, gives imperfect zeros but not all of them.
         """
         verdict = np.asarray(self.verdict)
         found = np.where(verdict == SeparationVerdict.SEPARATED, self.dim, -1)
         not_separated = verdict == SeparationVerdict.NOT_SEPARATED
-        not_separated &= np.asarray(self.reason) != Reason.ONE_GROUP
+        not_separated &= ~np.isin(self.reason, _SOME_ZEROS)
         found = np.where(not_separated, self.n_params - self.n * self.outputs, found)
         return found.astype(np.int64) if found.ndim else int(found)
 
@@ -112,12 +121,37 @@ class Separation:
 
         It is exactly where the rank of the Jacobian is the codimension of the set of zeros: rank =
         codim of a separated branch, or rank = n O. Elsewhere the rank is smaller, and at a regular
-        root the zeros are not even a manifold. None, too, where ONE_GROUP is the reason.
+        root the zeros are not even a manifold. None, too, where not all zeros are known.
         """
         verdict, reason = np.asarray(self.verdict), np.asarray(self.reason)
         by_rank = (reason == Reason.RANK) | (self.rank == self.codim)
         answers = [
-            None if v == SeparationVerdict.UNDECIDED or why == Reason.ONE_GROUP else bool(r)
+            None if v == SeparationVerdict.UNDECIDED or why in _SOME_ZEROS else bool(r)
             for v, r, why in zip(*map(np.atleast_1d, (verdict, by_rank, reason)), strict=True)
         ]
         return answers if verdict.ndim else answers[0]
+
+
+@dataclass(frozen=True)
+class ImperfectZero:
+    """A zero of the loss near a branch that is not the target.
+
+    Attributes
+    ----------
+    theta : (P,) ndarray
+    residual : float
+        Largest |f(x_i) - f*(x_i)| at the samples: rounding.
+    distance : float
+        To the closure of the branch.
+    defect : float
+        Largest |f - f*| on other inputs.
+    smallest : float
+        Smallest singular value of the Jacobian (where one group moves alone: of its moves). A true
+        zero lies within residual sqrt(n O) / smallest, to first order.
+    """
+
+    theta: Floats
+    residual: float
+    distance: float
+    defect: float
+    smallest: float

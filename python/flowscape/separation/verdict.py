@@ -11,8 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 from flowscape.branches.parts import BranchParts
 from flowscape.branches.setting import Setting
 from flowscape.errors import ProblemError, finite_array
+from flowscape.problem.traits import traits
+from flowscape.separation.arguments import member_of, sample_sets
 from flowscape.separation.cells import chambers
 from flowscape.separation.features import Features, PointOfBranch, at_point, features
+from flowscape.separation.kinked import kinked_separation
 from flowscape.separation.output_features import OutputFeatures, output_features
 from flowscape.separation.output_forms import output_verdicts
 from flowscape.separation.outputs import PointOfOutputs, at_outputs
@@ -36,7 +39,9 @@ def separation(
 ) -> Separation:
     """Implement `Branch.separation`; see there."""
     s = branch.setting
-    stack, single = _stack(x, s.inputs)
+    if traits(s.activation).has_kink:
+        return kinked_separation(branch, x, theta, rng=rng)
+    stack, single = sample_sets(x, s.inputs)
     row = None if theta is None else finite_array("theta", theta, (s.n_params,))
     if s.outputs > 1 and s.slope:
         raise ProblemError(
@@ -137,15 +142,6 @@ def _result(
     return Separation(verdict, reason, *common, margin, None, s.outputs)
 
 
-def _stack(x: ArrayLike, inputs: int) -> tuple[Floats, bool]:
-    array = finite_array("x", x, ("n", inputs), ("S", "n", inputs))
-    if array.shape[-2] == 0:
-        raise ProblemError(
-            f"x has shape {array.shape} and must hold at least one sample; give n >= 1 samples"
-        )
-    return (array[None], True) if array.ndim == 2 else (array, False)
-
-
 def _points(
     branch: BranchParts,
     row: Floats | None,
@@ -155,13 +151,7 @@ def _points(
     generic = at(branch, branch.sample(rng))
     if row is None:
         return [generic, *(at(branch, branch.sample(rng)) for _ in range(_POINTS - 1))]
-    distance = float(branch.distance(row))
-    if distance > _ON * (1.0 + float(np.abs(row).max())):
-        raise ProblemError(
-            f"theta is {distance:.1e} away from the branch {branch.name} and must lie on it; "
-            "take project(theta)"
-        )
-    point = at(branch, row)
+    point = at(branch, member_of(branch, row))
     if point.rank != generic.rank or _coincide(point):
         raise ProblemError(
             f"theta is not a generic point of the branch {branch.name}: groups share an incoming "

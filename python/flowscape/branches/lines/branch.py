@@ -16,7 +16,7 @@ from flowscape.branches.lines.target import LineTarget
 from flowscape.errors import ProblemError, float_array
 
 if TYPE_CHECKING:
-    from flowscape.separation.verdict import Separation
+    pass
 
 Floats = NDArray[np.float64]
 
@@ -216,19 +216,6 @@ class LineBranch(Branch):
         raise ProblemError(
             f"the intersection of {self.name} with others is not known: neurons change sides where "
             "closures of a positively homogeneous activation meet; use `distance` of both"
-        )
-
-    def separation(
-        self,
-        x: ArrayLike,
-        theta: ArrayLike | None = None,
-        *,
-        rng: np.random.Generator | None = None,
-    ) -> Separation:
-        """Not known: always a ProblemError."""
-        raise ProblemError(
-            f"separation of {self.name} is not known: the theorems need an analytic activation, "
-            "and this one has a kink"
         )
 
     def _project(self, rows: Floats) -> Floats:
