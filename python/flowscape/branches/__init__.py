@@ -1,18 +1,14 @@
 """The components ("branches") of the set of perfect networks: integers and linear algebra."""
 
 from flowscape.branches.branch import Branch
+from flowscape.branches.components import connected_components
 from flowscape.branches.enumeration import branches
 from flowscape.branches.family import Branches, Orbit
 from flowscape.branches.intersection import AffineSubspace
 from flowscape.branches.location.locate import Location
 from flowscape.branches.matching import Matching, matching
 from flowscape.branches.partitions import count_branches
-from flowscape.branches.poset import (
-    Flat,
-    IntersectionPoset,
-    connected_components,
-    intersection_poset,
-)
+from flowscape.branches.poset import Flat, IntersectionPoset, intersection_poset
 
 __all__ = [
     "AffineSubspace",

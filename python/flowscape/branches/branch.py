@@ -13,7 +13,7 @@ from flowscape.branches.equations import linear_equations
 from flowscape.branches.grouping import Grouping
 from flowscape.branches.groups import project_free, project_labelled, squared_norm
 from flowscape.branches.intersection import AffineSubspace, intersect
-from flowscape.errors import ProblemError, check_positive, float_array
+from flowscape.errors import ProblemError, check_positive, describe, float_array
 
 if TYPE_CHECKING:
     from flowscape.separation.result import Separation
@@ -153,6 +153,10 @@ class Branch(Grouping):
         if not others:
             raise ProblemError("others=() must name a branch; give one or more to intersect with")
         for other in others:
+            if not isinstance(other, Branch):
+                raise ProblemError(
+                    f"other={describe(other)} must be a branch; take one from `branches`"
+                )
             if other.setting != self.setting or other.target is not self.target:
                 raise ProblemError("other belongs to another family; take both from one `branches`")
             if not (self.is_affine and other.is_affine):

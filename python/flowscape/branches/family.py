@@ -21,11 +21,11 @@ from flowscape.branches.relations import setting_of
 from flowscape.branches.setting import Setting
 from flowscape.branches.shapes import Shape, count_sets, shapes
 from flowscape.branches.target import target_of
-from flowscape.errors import ProblemError, check_count
+from flowscape.errors import ProblemError, check_count, describe
 from flowscape.problem.network import TwoLayer
 from flowscape.problem.teacher import Teacher
 
-__all__ = ["MOST_SETS", "Branches", "Orbit"]
+__all__ = ["MOST_SETS", "Branches", "Orbit", "check_family"]
 
 MOST_SETS: int = 10**9
 """Largest number of branches that is searched or listed."""
@@ -240,4 +240,12 @@ class Branches(Sequence[Branch]):
             variant=variant,
             orbit=orbit,
             index=start + rank,
+        )
+
+
+def check_family(family: object) -> None:
+    """Refuse what is not the branches of a target."""
+    if not isinstance(family, Branches):
+        raise ProblemError(
+            f"family={describe(family)} must be the branches of a target; use `branches`"
         )

@@ -1,4 +1,4 @@
-"""How the branches hang together: the poset of their intersections, and connectedness."""
+"""How the branches hang together: the poset of their intersections."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from flowscape.branches.branch import Branch
 from flowscape.branches.exponential.branch import PulledBackSubspace
 from flowscape.branches.exponential.family import ExponentialBranches
-from flowscape.branches.family import Branches
-from flowscape.branches.intersection import AffineSubspace, meet_beside_constants
+from flowscape.branches.family import Branches, check_family
+from flowscape.branches.intersection import AffineSubspace
 from flowscape.errors import InternalError, ProblemError
 
-__all__ = ["Flat", "IntersectionPoset", "connected_components", "intersection_poset"]
+__all__ = ["Flat", "IntersectionPoset", "intersection_poset"]
 
 MOST_BRANCHES: int = 400
 """Largest family whose intersections are listed."""
@@ -82,6 +82,7 @@ def intersection_poset(family: Branches) -> IntersectionPoset:
     random member and confirmed by the exact dimension of the intersection of them all. For
     exponential activations with a bias it is the poset of the images, pulled back.
     """
+    check_family(family)
     if isinstance(family, ExponentialBranches):
         plain = intersection_poset(family.image)
         flats = tuple(
@@ -119,63 +120,6 @@ def intersection_poset(family: Branches) -> IntersectionPoset:
     return IntersectionPoset(flats, tuple(_covers([set(key) for key in order])))
 
 
-def connected_components(family: Branches) -> list[tuple[int, ...]]:
-    """Return the connected components of Q* as sorted tuples of branch indices.
-
-    Every closure is connected, so two branches are in one component if a chain of closures that
-    meet leads from one to the other. Q* is connected when m > m0 (Simsek et al. 2021), and consists
-    of m0! points when m = m0, for a generic activation without constant part.
-
-    Raises
-    ------
-    ProblemError
-        If there are more than `MOST_BRANCHES` branches.
-
-    Notes
-    -----
-    Affine closures meet or not by integers (`Branch.intersection`), and so do curved ones that
-    share their constant group. A curved closure meets another one also where a single neuron of
-    the constant group does its work alone; such members are tried. Meetings elsewhere are not
-    sought, so components of a family with curved branches can be too many, never too few.
-    Exponential activations with a bias have the components of their images.
-    """
-    if isinstance(family, ExponentialBranches):
-        return connected_components(family.image)
-    if not family.analytic:
-        raise ProblemError(
-            f"activation={str(family.net.activation)!r} is positively homogeneous, and where its "
-            "closures meet is not known; use a smooth activation"
-        )
-    everything = _listed(family)
-    s = family.setting
-    if s.slope or (s.level and not all(branch.is_affine for branch in everything)):
-        raise ProblemError(
-            f"activation={str(s.activation)!r} gives curved branches with coupled groups, which "
-            "need not be connected; connected components are not known, look at single branches"
-        )
-    root = list(range(len(everything)))
-
-    def find(i: int) -> int:
-        while root[i] != i:
-            root[i] = root[root[i]]
-            i = root[i]
-        return i
-
-    for i, one in enumerate(everything):
-        for j in range(i):
-            if find(i) != find(j) and _meets(one, everything[j]):
-                root[find(i)] = find(j)
-    for i, one in enumerate(everything):
-        for member in () if one.is_affine else _special_members(one):
-            for j, other in enumerate(everything):
-                if find(i) != find(j) and other.distance(member) <= _MEET:
-                    root[find(i)] = find(j)
-    groups: dict[int, list[int]] = {}
-    for i in range(len(everything)):
-        groups.setdefault(find(i), []).append(i)
-    return sorted(tuple(group) for group in groups.values())
-
-
 def _listed(family: Branches) -> list[Branch]:
     if family.count() > MOST_BRANCHES:
         raise ProblemError(
@@ -200,31 +144,3 @@ def _covers(members: list[set[int]]) -> Iterator[tuple[int, int]]:
         for high in above:
             if not any(members[high] < members[mid] for mid in above):
                 yield low, high
-
-
-def _meets(one: Branch, other: Branch) -> bool:
-    """Whether two closures meet, decided by integers; curved ones with one constant group only."""
-    if one.is_affine and other.is_affine:
-        return one.intersection(other) is not None
-    alike = one.shape.constant.kind == other.shape.constant.kind
-    alike = alike and one.blocks[0] == other.blocks[0] and one.variant == other.variant
-    return alike and meet_beside_constants(one, other)
-
-
-def _special_members(branch: Branch) -> Iterator[Floats]:
-    """Yield members of a curved branch where one neuron makes the constant part alone."""
-    s, rng = branch.setting, np.random.default_rng(0)
-    for k in branch.blocks[0]:
-        for b in (-1.0, 1.0):
-            outgoing, incoming, constant = s.split(branch.sample(rng)[None])
-            others = [j for j in branch.blocks[0] if j != k]
-            outgoing[:, others] = 0.0
-            incoming[0, k, -1] = b
-            value = float(s.sigma(np.array([b + s.centre]))[0][0])
-            if s.output_bias:
-                outgoing[:, k], constant[0] = 0.0, branch.target.constant
-            elif value == 0.0:
-                continue
-            else:
-                outgoing[0, k] = branch.target.constant / value
-            yield s.join(outgoing, incoming, constant)[0]

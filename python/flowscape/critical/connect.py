@@ -6,8 +6,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from flowscape.branches import Branches
+from flowscape.branches.balance import balance_of, check_one_output
 from flowscape.branches.exponential.family import ExponentialBranches
-from flowscape.critical.paths import ZeroLossPath, connect_groups
+from flowscape.branches.family import check_family
+from flowscape.branches.lines.family import LineBranches
+from flowscape.critical.coupled_paths import connect_gathered, output_bias_of
+from flowscape.critical.curves import ExponentialCurve
+from flowscape.critical.line_paths import connect_lines
+from flowscape.critical.paths import connect_groups
+from flowscape.critical.zero_loss_path import ZeroLossPath, joined
 from flowscape.errors import ProblemError, check_positive, finite_array
 
 __all__ = ["connect"]
@@ -32,27 +39,42 @@ def connect(
     Raises
     ------
     ProblemError
-        If a point is not perfect, or no neuron can be spared: then Q* is not connected
-        (m = m0: m0! points) or the path would have to be curved.
+        If a point is not perfect, or the two are in different connected components of Q*; then the
+        message says what keeps them apart. Also if the activation is even plus a linear function
+        and there are several outputs.
 
     Notes
     -----
     Within a group outgoing weights move to one neuron; the others have a = 0 and their incoming
     vectors are free. A target neuron changes places by moving a spare neuron's incoming vector
-    on its own and handing over the outgoing weight. Every step is a straight line on which f
-    does not change. Connectedness for m > m0: Simsek et al. 2021. For exponential activations
-    with a bias the path is one without bias, at fixed biases; then every neuron in turn hands
-    over its weight and changes its bias.
+    on its own and handing over the outgoing weight. Every such step is a straight line on which f
+    does not change. Connectedness for m > m0: Simsek et al. 2021.
+
+    Odd activations plus a constant and even ones plus a linear function: where a neuron turns
+    round, v -> -v, a pair of neurons u, -u makes up for what that adds. Sides may then be curved
+    (`ZeroLossPath.curves`): (a e^t, v e^{-t}), or a sigma(b) fixed. So are paths of positively
+    homogeneous activations. There is a path whenever there can be one; proofs in
+    ``docs/connectedness.md``.
+
+    For exponential activations with a bias the path is one without bias, at fixed biases; then
+    every neuron in turn hands over its weight and changes its bias, or all of them at once on a
+    curve of fixed a e^{kb} if no neuron can be spared.
     """
-    tol = check_positive("tol", tol)
-    if not family.analytic:
-        raise ProblemError(
-            f"activation={str(family.net.activation)!r} is positively homogeneous, and paths "
-            "between its perfect networks are not known; use a smooth activation"
-        )
+    check_family(family)
+    tol, s = check_positive("tol", tol), family.setting
+    if family.message:
+        raise ProblemError(f"there is no perfect network: {family.message}")
     if isinstance(family, ExponentialBranches):
         return _connect_exponential(family, theta_a, theta_b, tol)
-    return connect_groups(family, theta_a, theta_b, tol=tol)
+    n = s.n_params
+    ends = finite_array("theta_a", theta_a, (n,)), finite_array("theta_b", theta_b, (n,))
+    if isinstance(family, LineBranches):
+        return connect_lines(family, *ends, tol=tol)
+    if not (s.level or s.slope):
+        return connect_groups(family, *ends, tol=tol)
+    check_one_output(s)
+    balance, constant = balance_of(s, family.target), output_bias_of(s, family.target)
+    return connect_gathered(s, balance, constant, ends, tol=tol)
 
 
 def _connect_exponential(
@@ -66,10 +88,13 @@ def _connect_exponential(
         path = connect_groups(family.image, *ends, tol=tol)
         return _lifted(family, path, b_first, (first, last))
     if family.setting.width == family.target.m0:
-        raise ProblemError(
-            f"width={family.setting.width} leaves no neuron to spare, and a bias can change on a "
-            "straight line of zero loss only at a neuron with a = 0; use a wider student"
+        path = connect_groups(family.image, *ends, tol=tol)
+        curve = ExponentialCurve(chart, path.vertices[-1], b_first[0], b_last[0])
+        before = _lifted(family, path, b_first, (first, curve.at(np.zeros(1))[0]))
+        change = ZeroLossPath(
+            np.stack([before.vertices[-1], last]), ("all biases change",), {0: curve}
         )
+        return joined([before, change])
     turn, turn_notes = _change_biases(family, b_first[0], b_last[0])
     middle = [chart.image(vertex[None])[0] for vertex in (turn[0], turn[-1])]
     start = connect_groups(family.image, ends[0], middle[0], tol=tol)

@@ -1,59 +1,23 @@
-"""Explicit paths of zero loss between two perfect networks."""
+"""Paths of zero loss where every group of neurons stands by itself."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from flowscape.branches import Branches
 from flowscape.branches.reduce import CONSTANT, SILENT, reduce_network
-from flowscape.errors import ProblemError, check_count, finite_array
-from flowscape.objective import Problem
-from flowscape.runs import check_problem
+from flowscape.critical.curves import BiasCurve, Curve
+from flowscape.critical.zero_loss_path import ZeroLossPath
+from flowscape.errors import ProblemError, finite_array
 
-__all__ = ["ZeroLossPath", "connect_groups", "straight_barrier"]
+__all__ = ["connect_groups"]
 
 Floats = NDArray[np.float64]
 
 _CONSTANT_LABEL = -1
-
-
-@dataclass(frozen=True)
-class ZeroLossPath:
-    """A polygon in Q*: every point of every side is the target.
-
-    Attributes
-    ----------
-    vertices : (V, P) ndarray
-        From theta_a to theta_b; at least two.
-    notes : tuple of str
-        What each side does, in words; one fewer than vertices.
-    """
-
-    vertices: Floats
-    notes: tuple[str, ...]
-
-    @property
-    def length(self) -> float:
-        """Euclidean length."""
-        return float(np.linalg.norm(np.diff(self.vertices, axis=0), axis=1).sum())
-
-    @property
-    def straight_length(self) -> float:
-        """Distance of the ends."""
-        return float(np.linalg.norm(self.vertices[-1] - self.vertices[0]))
-
-    def points(self, number: int) -> Floats:
-        """Return `number` >= 2 points (number, P), evenly spaced in arc length."""
-        number = check_count("number", number, minimum=2)
-        sides = np.linalg.norm(np.diff(self.vertices, axis=0), axis=1)
-        places = np.concatenate([[0.0], np.cumsum(sides)])
-        wanted = np.linspace(0.0, places[-1], number)
-        columns = [np.interp(wanted, places, column) for column in self.vertices.T]
-        return np.stack(columns, axis=1)
 
 
 def connect_groups(
@@ -71,12 +35,10 @@ def connect_groups(
     walk.add(first.gathered(), "outgoing weights of every group move to one neuron")
     spare = family.setting.width - len(first.carrier)
     if not _same_carriers(first, last):
-        if spare == 0:
-            raise ProblemError(
-                f"width={family.setting.width} leaves no neuron to spare, so the two points are "
-                "not connected by this construction; use a wider student"
-            )
-        _exchange(walk, first, last)
+        if spare:
+            _exchange(walk, first, last)
+        else:
+            _change_bias(walk, first, last)
     goal = last.gathered()
     walk.add(goal, "neurons with a = 0 move their incoming vectors")
     walk.add((last.outgoing, last.incoming, last.constant), "outgoing weights spread out again")
@@ -88,11 +50,6 @@ class _End:
 
     def __init__(self, family: Branches, theta: Floats, name: str, tol: float) -> None:
         s = self.setting = family.setting
-        if s.level or s.slope:
-            raise ProblemError(
-                f"activation={str(s.activation)!r} couples all groups of neurons, and paths of "
-                "zero loss are known for uncoupled ones; use a generic, odd or even activation"
-            )
         self.target, self.theta = family.target, theta
         parts = (part[0] for part in s.split(theta[None]))
         self.outgoing, self.incoming, self.constant = parts
@@ -118,6 +75,11 @@ class _End:
             order = np.argsort(-values)
             self.members[_CONSTANT_LABEL] = [self.flat[int(i)] for i in order]
         self.carrier: dict[int, int] = {}
+
+    @property
+    def target_labels(self) -> list[int]:
+        """The labels of target neurons."""
+        return [t for t in self.carrier if t != _CONSTANT_LABEL]
 
     @property
     def _needs_constant(self) -> bool:
@@ -204,6 +166,7 @@ class _Walk:
         self.state = (first.outgoing, first.incoming, first.constant)
         self.vertices = [first.theta]
         self.notes: list[str] = []
+        self.curves: dict[int, Curve] = {}
 
     def add(self, state: Iterable[Floats], note: str) -> None:
         outgoing, incoming, constant = (np.array(part) for part in state)
@@ -213,10 +176,33 @@ class _Walk:
             self.vertices.append(theta)
             self.notes.append(note)
 
+    def curve(self, curve: BiasCurve, state: Iterable[Floats]) -> None:
+        self.curves[len(self.notes)] = curve
+        self.add(state, "the constant neuron changes its bias")
+
     def path(self) -> ZeroLossPath:
         if len(self.vertices) == 1:
             return ZeroLossPath(np.stack([self.vertices[0]] * 2), ("nothing to do",))
-        return ZeroLossPath(np.stack(self.vertices), tuple(self.notes))
+        return ZeroLossPath(np.stack(self.vertices), tuple(self.notes), self.curves)
+
+
+def _change_bias(walk: _Walk, first: _End, last: _End) -> None:
+    """Let the neuron that makes the constant do so with another bias: all there is to change."""
+    s, constant = first.setting, _CONSTANT_LABEL
+    stays = [
+        _in_place(first, last, t, first.carrier[t], first.vector(t)) for t in first.target_labels
+    ]
+    k = first.carrier.get(constant)
+    if k is not None and all(stays) and k == last.carrier[constant]:
+        start, end = (float(one.vector(constant)[-1]) for one in (first, last))
+        low, high = sorted((start + s.centre, end + s.centre))
+        if not any(low <= zero <= high for zero in s.zeros):
+            walk.curve(BiasCurve(s, *walk.state, k, end), last.gathered())
+            return
+    raise ProblemError(
+        f"theta_a and theta_b are in different connected components of Q*: width={s.width} leaves "
+        "no neuron to spare, so every neuron keeps its target neuron; use a wider student"
+    )
 
 
 def _exchange(walk: _Walk, first: _End, last: _End) -> None:
@@ -242,36 +228,3 @@ def _exchange(walk: _Walk, first: _End, last: _End) -> None:
         word = "the constant" if label == _CONSTANT_LABEL else f"target neuron {label + 1}"
         walk.add((outgoing, incoming, constant), f"{word} goes from {at[label] + 1} to {k + 1}")
         at[label], vectors[label] = k, vector
-
-
-def straight_barrier(
-    prob: Problem, theta_a: ArrayLike, theta_b: ArrayLike, *, points: int = 1001
-) -> tuple[float, float]:
-    """Return (height, place): the largest loss on the straight line between two points.
-
-    Parameters
-    ----------
-    prob : Problem
-        Whose loss is meant.
-    theta_a, theta_b : (P,) array_like
-    points : int
-        Grid, refined once around its maximum.
-
-    Returns
-    -------
-    height : float
-        Above the larger of the two ends' losses; 0 if an end is the maximum.
-    place : float
-        In [0, 1].
-    """
-    p = check_problem(prob).net.n_params
-    a, b = finite_array("theta_a", theta_a, (p,)), finite_array("theta_b", theta_b, (p,))
-    points = check_count("points", points, minimum=3)
-    low, high = 0.0, 1.0
-    for _ in range(2):
-        t = np.linspace(low, high, points)
-        loss = prob.loss(a + t[:, None] * (b - a))
-        best = int(np.argmax(loss))
-        low, high = t[max(best - 1, 0)], t[min(best + 1, points - 1)]
-    ends = prob.loss(np.stack([a, b]))
-    return max(0.0, float(loss[best] - ends.max())), float(t[best])

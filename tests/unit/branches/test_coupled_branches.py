@@ -58,10 +58,6 @@ def test_what_is_not_known_is_refused(make_case):
     family = make_case("softplus", 3, 1, bias=False).family
     with pytest.raises(ProblemError, match="bilinear"):
         family[0].intersection(family[1])
-    with pytest.raises(ProblemError, match="connected"):
-        connected_components(family)
-    with pytest.raises(ProblemError, match="connected"):
-        connected_components(make_case("sigmoid", 3, 1).family)
 
 
 @pytest.mark.parametrize(

@@ -204,11 +204,22 @@ def test_paths_of_zero_loss(make_case, rng, m, m0, outputs, output_bias, flat):
     assert moved > 6
 
 
-def test_paths_need_a_neuron_to_spare(make_case, rng):
+def test_without_a_neuron_to_spare_biases_change_on_a_curve(make_case, rng):
     case = make_case("exp", 2, 2)
-    branch = case.family[0]
-    with pytest.raises(ProblemError, match="no neuron to spare"):
-        connect(case.family, branch.sample(rng), branch.sample(rng))
+    one, other = case.family
+    a, b = one.sample(rng), one.sample(rng)
+    path = connect(case.family, a, b)
+    assert not path.is_polygon
+    points = path.points(4001)
+    np.testing.assert_array_equal(points[[0, -1]], [a, b])
+    x = rng.normal(size=(20, 1))
+    assert np.abs(case.forward(points, x) - case.target(x)).max() < 1e-12 * (
+        1 + np.abs(points).max()
+    )
+    chords = np.linalg.norm(np.diff(points, axis=0), axis=1).sum()
+    assert chords == pytest.approx(path.length, rel=1e-5)
+    with pytest.raises(ProblemError, match="different connected components"):
+        connect(case.family, a, other.sample(rng))
 
 
 def test_matching_compares_without_biases(make_case, rng):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from flowscape.branches import branches, connected_components, intersection_poset
+from flowscape.critical import connect
 from flowscape.errors import ProblemError
 from flowscape.problem import Teacher, TwoLayer
 
@@ -77,4 +78,18 @@ def test_curved_closures_are_part_of_the_chain():
     with pytest.raises(ProblemError, match="curved"):
         intersection_poset(f)
     with pytest.raises(ProblemError, match="at most 400"):
-        connected_components(family(6, 1))
+        intersection_poset(family(6, 1))
+    with pytest.raises(ProblemError, match="at most 100000"):
+        connected_components(family(10, 1))
+
+
+@pytest.mark.parametrize("wrong", [None, "exp", 3])
+def test_wrong_types_are_named(wrong):
+    f = family(2, 1)
+    for call in (intersection_poset, connected_components):
+        with pytest.raises(ProblemError, match=r"family=.*branches"):
+            call(wrong)
+    with pytest.raises(ProblemError, match=r"other=.*branch"):
+        f[0].intersection(f[1], wrong)
+    with pytest.raises(ProblemError, match=r"family=.*branches"):
+        connect(wrong, np.zeros(4), np.zeros(4))

@@ -1,0 +1,250 @@
+"""Connected components of Q*, and paths of zero loss inside them, for all kinds of families."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from flowscape.branches import connected_components, intersection_poset
+from flowscape.critical import connect
+from flowscape.errors import ProblemError
+
+COUPLED = [
+    ("sigmoid", 2, 1, {}),
+    ("sigmoid", 3, 2, {"d": 2, "outputs": 2}),
+    ("sigmoid", 4, 2, {"d": 2}),
+    ("sigmoid", 3, 2, {"bias": False, "weights": (1.0, -1.0)}),
+    ("sigmoid", 3, 1, {"flat": 1}),
+    ("sigmoid", 3, 1, {"output_bias": True, "outputs": 2}),
+    ("lowered", 3, 2, {}),
+    ("softplus", 3, 1, {"bias": False}),
+    ("softplus", 3, 1, {"bias": False, "flat": 1}),
+    ("softplus", 4, 2, {"d": 2}),
+    ("softplus", 4, 2, {"output_bias": True}),
+    ("softplus", 4, 2, {"bias": False, "weights": (1.0, -1.0)}),
+    ("softplus", 5, 2, {}),
+    ("silu", 3, 1, {"flat": 1}),
+    ("silu", 6, 3, {"d": 3, "bias": False}),
+    ("leaning", 5, 3, {}),
+    ("leaning", 2, 0, {"flat": 1}),
+]
+LINES = [
+    ("relu", 2, 1, {}),
+    ("relu", 4, 2, {"d": 2, "output_bias": True}),
+    ("leaky", 5, 3, {"d": 2}),
+    ("relu", 6, 3, {"d": 3}),
+    ("relu", 3, 0, {"d": 2}),
+    ("abs", 3, 2, {"d": 2}),
+    ("abs", 2, 2, {"d": 2}),
+]
+PLAIN = [("tanh", 2, 1, {"flat": 1}), ("bumpy", 3, 1, {"flat": 1}), ("gauss", 2, 2, {})]
+CASES = [*COUPLED, *((f, m, t, {"bias": False, **more}) for f, m, t, more in LINES), *PLAIN]
+
+
+def homes(family):
+    """Return for every branch the components it stands in."""
+    found = {}
+    for number, component in enumerate(connected_components(family)):
+        for index in component:
+            found.setdefault(index, []).append(number)
+    return found
+
+
+def walked(case, a, b, rng):
+    """Return a path, checked against a plain network."""
+    path = connect(case.family, a, b)
+    np.testing.assert_array_equal(path.vertices[0], a)
+    np.testing.assert_array_equal(path.vertices[-1], b)
+    assert len(path.notes) == len(path.vertices) - 1
+    points = np.concatenate([path.points(301), path.vertices])
+    x = 1.5 * rng.normal(size=(30, case.d))
+    gap = np.abs(case.forward(points, x) - case.target(x)).max(axis=(1, 2))
+    scale = (1.0 + np.abs(points).max(axis=1)) ** 2
+    assert (gap < 1e-12 * scale).all()
+    assert path.length >= path.straight_length * (1 - 1e-12)
+    steps = np.linalg.norm(np.diff(path.points(4001), axis=0), axis=1).sum()
+    assert steps == pytest.approx(path.length, rel=2e-2)
+    return path
+
+
+@pytest.mark.parametrize(("formula", "m", "m0", "more"), CASES)
+def test_there_is_a_path_exactly_within_a_component(make_case, rng, formula, m, m0, more):
+    case = make_case(formula, m, m0, **more)
+    family, total = case.family, case.family.count()
+    home, parts = homes(family), connected_components(family)
+    assert sorted(home) == list(range(total))
+    found = {True: 0, False: 0}
+    for turn in range(20):
+        i = int(rng.integers(total))
+        near = parts[int(rng.choice(home[i]))]
+        j = int(rng.choice(near)) if turn % 2 else int(rng.integers(total))
+        a, b = family[i].sample(rng), family[j].sample(rng)
+        together = bool(set(home[i]) & set(home[j]))
+        if i == j and len(home[i]) == 2:
+            continue
+        if together:
+            walked(case, a, b, rng)
+        else:
+            with pytest.raises(ProblemError, match="different connected components"):
+                connect(family, a, b)
+        found[together] += 1
+    assert found[True] > 0
+    assert (found[False] > 0) == (len(parts) > 1)
+
+
+@pytest.mark.parametrize(
+    ("formula", "m", "m0", "more"),
+    [
+        ("exp", 3, 2, {"bias": False}),
+        ("tanh", 2, 2, {"bias": False}),
+        ("tanh", 3, 2, {"bias": False}),
+        ("sigmoid", 3, 1, {"bias": False}),
+        ("sigmoid", 3, 2, {"bias": False, "weights": (1.0, -1.0)}),
+        ("sigmoid", 3, 2, {"bias": False, "outputs": 2}),
+        ("exp", 3, 1, {"bias": False, "flat": 1, "output_bias": True}),
+    ],
+)
+def test_components_are_chains_of_closures_that_meet(make_case, formula, m, m0, more):
+    """Of affine families, by the exact intersections of all pairs."""
+    family = list(make_case(formula, m, m0, **more).family)
+    root = list(range(len(family)))
+    for i, j in combinations(range(len(family)), 2):
+        if root[i] != root[j] and family[i].intersection(family[j]) is not None:
+            root = [root[i] if r == root[j] else r for r in root]
+    expected = sorted(tuple(k for k, r in enumerate(root) if r == one) for one in set(root))
+    assert connected_components(make_case(formula, m, m0, **more).family) == expected
+
+
+@pytest.mark.parametrize(
+    ("formula", "m", "m0", "more", "number"),
+    [
+        ("softplus", 3, 1, {"flat": 1}, 1),
+        ("lowered", 2, 1, {}, 1),
+        pytest.param("silu", 3, 1, {"flat": 1}, 40, marks=pytest.mark.slow),
+        pytest.param("lowered", 2, 1, {}, 40, marks=pytest.mark.slow),
+        pytest.param("softplus", 4, 2, {"d": 2, "bias": False}, 40, marks=pytest.mark.slow),
+    ],
+)
+def test_closures_of_different_components_stay_apart(make_case, rng, formula, m, m0, more, number):
+    """By projecting to and fro; closures that meet come together so."""
+    family = list(make_case(formula, m, m0, **more).family)
+    home = homes(make_case(formula, m, m0, **more).family)
+    pairs = [
+        p for p in combinations(range(len(family)), 2) if not set(home[p[0]]) & set(home[p[1]])
+    ]
+    for pick in rng.permutation(len(pairs))[:number]:
+        one, other = (family[k] for k in pairs[pick])
+        points = np.stack([one.sample(rng) for _ in range(4)])
+        for _ in range(40):
+            points = one.project(other.project(points))
+        assert other.distance(points).min() > 1e-2
+
+
+@pytest.mark.parametrize(
+    ("formula", "m", "m0", "more", "sizes", "twice"),
+    [
+        # {1,2}=t, two single ones free; -k=t and silent; the mixed group of one weight
+        ("sigmoid", 2, 1, {"bias": False}, [1, 1, 3], 0),
+        ("sigmoid", 3, 1, {"bias": False}, [31], 0),
+        # both signs turned need a pair, which is on no target line: 12 places, two signs each
+        ("softplus", 4, 2, {"d": 2, "bias": False}, [1] * 24 + [86], 12),
+        # on one line it is on that of a target neuron
+        ("softplus", 4, 2, {"d": 1, "bias": False}, [242], 0),
+        # three independent mixed groups of six neurons: single points, 6! / 1 places
+        ("softplus", 3, 0, {"d": 2, "bias": False}, [5], 0),
+        ("relu", 4, 2, {"d": 2, "bias": False}, [1] * 24 + [62], 12),
+        ("abs", 2, 2, {"d": 2, "bias": False}, [1] * 8, 0),
+        ("relu", 2, 1, {"d": 1, "bias": False}, [3], 0),
+    ],
+)
+def test_components_by_hand(make_case, formula, m, m0, more, sizes, twice):
+    family = make_case(formula, m, m0, **more).family
+    assert sorted(map(len, connected_components(family))) == sizes
+    assert sum(len(home) == 2 for home in homes(family).values()) == twice
+
+
+def test_a_pair_that_meets_no_target_neuron_keeps_the_sign_of_its_weight(make_case, rng):
+    case = make_case("softplus", 4, 2, d=2)
+    family = case.family
+    home = homes(family)
+    branch = next(family[i] for i in home if len(home[i]) == 2)
+    (pair,) = branch.coupling.free
+    by_sign = {1.0: [], -1.0: []}
+    while min(map(len, by_sign.values())) < 2:
+        theta = branch.sample(rng)
+        weight = family.setting.split(theta[None])[0][0, pair.neurons[0], 0]
+        by_sign[np.sign(weight)].append(theta)
+    for points in by_sign.values():
+        path = walked(case, points[0], points[1], rng)
+        assert not path.is_polygon
+    with pytest.raises(ProblemError, match="sign of its weight"):
+        connect(family, by_sign[1.0][0], by_sign[-1.0][0])
+
+
+def test_lengths_of_curved_sides_against_a_fine_polygon(make_case, rng):
+    cases = [
+        (make_case("softplus", 4, 2, d=2), "products"),
+        (make_case("silu", 2, 1, flat=1), "bias"),
+        (make_case("relu", 2, 2, d=2, bias=False), "products"),
+        (make_case("tanh", 2, 1, flat=1), "bias"),
+    ]
+    for case, word in cases:
+        family, seen = case.family, 0
+        for i in range(family.count()):
+            a, b = family[i].sample(rng), family[i].sample(rng)
+            try:
+                path = connect(family, a, b)
+            except ProblemError:
+                continue
+            for side, curve in path.curves.items():
+                seen += word in path.notes[side]
+                t = np.linspace(0.0, 1.0, 4_001)
+                points = curve.at(t)
+                np.testing.assert_allclose(points[0], path.vertices[side], atol=1e-12)
+                np.testing.assert_allclose(points[-1], path.vertices[side + 1], atol=1e-12)
+                steps = np.linalg.norm(np.diff(points, axis=0), axis=1)
+                middle = curve.speed(0.5 * (t[1:] + t[:-1]))
+                np.testing.assert_allclose(steps / (t[1] - t[0]), middle, rtol=1e-5)
+            if seen > 3:
+                break
+        assert seen > 0
+
+
+def test_a_path_back_is_the_path(make_case, rng):
+    case = make_case("softplus", 4, 1, d=2)
+    a, b = case.family[5].sample(rng), case.family[60].sample(rng)
+    path = connect(case.family, a, b)
+    back = path.reversed()
+    assert back.length == pytest.approx(path.length, rel=1e-12)
+    np.testing.assert_allclose(back.points(50), path.points(50)[::-1], atol=1e-3)
+    assert connect(case.family, a, a).length == 0.0
+
+
+def test_points_must_be_perfect(make_case, rng):
+    for formula, more in (
+        ("sigmoid", {}),
+        ("softplus", {}),
+        ("softplus", {"output_bias": True}),
+        ("relu", {"bias": False, "output_bias": True}),
+    ):
+        case = make_case(formula, 3, 1, d=2, **more)
+        good = case.family[3].sample(rng)
+        for wrong in (good + 0.1, rng.normal(size=len(good))):
+            with pytest.raises(ProblemError, match="theta_b"):
+                connect(case.family, good, wrong)
+        if "output_bias" in more:
+            shifted = good.copy()
+            shifted[-1] += 0.01
+            with pytest.raises(ProblemError, match="theta_a"):
+                connect(case.family, shifted, good)
+    # only the sum of the linear parts is wrong
+    case = make_case("softplus", 1, 1, bias=False)
+    with pytest.raises(ProblemError, match="theta_b"):
+        connect(case.family, case.teacher.theta, case.teacher.theta * [1.0, -1.0])
+
+
+def test_posets_of_curved_families_are_refused(make_case):
+    with pytest.raises(ProblemError, match="curved"):
+        intersection_poset(make_case("softplus", 3, 1, bias=False).family)
