@@ -31,7 +31,7 @@ def test_operations_of_the_smallest_workload():
     assert not counts["hessian_is_dear"]
     costs = trial_costs(problem(6))
     g, h = counts["gradient"], counts["hessian"]
-    assert costs["rosenbrock"] == pytest.approx(5 * g + h + 72 + 8 * 72 + 600)
+    assert costs["rosenbrock"] == pytest.approx(7 * g + h + 72 + 10 * 72 + 840)
     assert costs["rk45"] == pytest.approx(6 * g + h / 16 + 300)
     assert costs["bdf"] == pytest.approx(h + 1.3 * g + 72 + 1.3 * 72 + 600 + 4500)
 
@@ -62,11 +62,11 @@ def border(pick, low, high):
 
 def test_samples_decide_where_time_has_no_end():
     at, few, many = border(lambda n: str(choose(problem(n)).method[0]), 2, 100)
-    assert (at, few, many) == (25, "rosenbrock", "bdf")
+    assert (at, few, many) == (16, "rosenbrock", "bdf")
 
 
 def test_tolerance_decides():
-    """A one-step method of order 4 pays more for accuracy than one of order 5."""
+    """The one-step method pays more for accuracy than the multistep one."""
     prob = problem(25)
     assert choose(prob, rtol=1e-4).method[0] == "rosenbrock"
     assert choose(prob, rtol=1e-7).method[0] == "bdf"
@@ -79,7 +79,7 @@ def test_stiffness_decides_for_short_times():
     at, short, long = border(
         lambda s: str(choose(prob, start, t_max=s / bound).method[0]), 1, 10_000
     )
-    assert (at, short, long) == (160, "rk45", "rosenbrock")
+    assert (at, short, long) == (136, "rk45", "rosenbrock")
     choice = choose(prob, start, t_max=50.0)
     assert choice.stiffness[0] == pytest.approx(50.0 * bound)
     assert choice.cost[choice.method[0]][0] == min(cost[0] for cost in choice.cost.values())
@@ -110,7 +110,7 @@ def mixed():
 @pytest.mark.parametrize("n_threads", [1, 2])
 def test_a_run_is_what_its_method_makes_of_it_alone(n_threads):
     prob, starts = mixed()
-    options = {"t_max": 20.0, "save_at": [0.0, 1.0, 20.0], "n_threads": n_threads}
+    options = {"t_max": 10.0, "save_at": [0.0, 1.0, 10.0], "n_threads": n_threads}
     flow = gradient_flow(prob, starts, **options)
     assert set(flow.choice.method) == {"rk45", "rosenbrock"}
     assert set(flow.method.split("+")) == {"rk45", "rosenbrock"}
@@ -176,7 +176,7 @@ def test_progress_goes_on_from_method_to_method():
 
 def test_a_flow_that_leaves_a_saddle_does_not_die_with_rk45():
     """Targets without a linear part: the Hessian at a small start says nothing of what comes."""
-    x = np.linspace(-2.0, 2.0, 20)
+    x = np.linspace(-2.0, 2.0, 12)
     y = -(x**3 - x * (x @ x**3) / (x @ x))
     prob = Problem(TwoLayer(3, 1, activation="tanh", bias=False), Samples(x, y))
     starts = 1e-2 * np.random.default_rng(0).normal(size=(5, 6))

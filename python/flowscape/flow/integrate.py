@@ -69,7 +69,7 @@ def gradient_flow(
         largest parameter, because the direction in which a flow leaves must not be noise: it is
         never more than max(rtol, atol) times that.
     method : {"auto", "rosenbrock", "rk45", "bdf"}
-        ``rosenbrock``: Rodas4, implicit, with the exact Hessian; five gradients and a Hessian
+        ``rosenbrock``: Rodas5P, implicit, with the exact Hessian; seven gradients and a Hessian
         a step. ``bdf``: multistep of order 1 to 5, implicit, with the exact Hessian; one or two
         evaluations a step, for problems where these cost much. Both take the long last steps of
         a flow. ``rk45``: Dormand-Prince 5(4), explicit, with a spectral cap on the step; for

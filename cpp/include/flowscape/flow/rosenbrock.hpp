@@ -1,58 +1,29 @@
-// Rodas4 (Hairer and Wanner, Solving ODEs II, section IV.7): a stiffly accurate, L-stable
-// Rosenbrock method of order 4 with an embedded solution of order 3, for theta' = -gradient.
-//
-// With the exact Hessian H, W = H + I/(gamma h) and stages
-//   W U_i = F(y + sum_j a_ij U_j) + sum_j (c_ij / h) U_j,
-// the new point is y + sum m_i U_i. The last stage U_6 is the difference to the embedded solution.
+// A step of Rodas5P for theta' = -gradient with the exact Hessian, and what follows it.
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
+#include <utility>
 
+#include "flowscape/flow/rodas5p.hpp"
 #include "flowscape/flow/symmetric_solver.hpp"
 #include "flowscape/objective/evaluator.hpp"
 
 namespace flowscape {
-
-struct Rodas4 {
-  static constexpr int stages = 6;
-  static constexpr double gamma = 0.25;
-  static constexpr double a[6][5] = {
-      {},
-      {1.544000000000000},
-      {0.9466785280815826, 0.2557011698983284},
-      {3.314825187068521, 2.896124015972201, 0.9986419139977817},
-      {1.221224509226641, 6.019134481288629, 12.53708332932087, -0.6878860361058950},
-      {1.221224509226641, 6.019134481288629, 12.53708332932087, -0.6878860361058950, 1.0}};
-  static constexpr double c[6][5] = {
-      {},
-      {-5.668800000000000},
-      {-2.430093356833875, -0.2063599157091915},
-      {-0.1073529058151375, -9.594562251023355, -20.47028614809616},
-      {7.496443313967647, -10.24680431464352, -33.99990352819905, 11.70890893206160},
-      {8.083246795921522, -7.981132988064893, -31.52159432874371, 16.31930543123136,
-       -6.058818238834054}};
-  // Continuous extension of order 3:
-  //   y(t + x h) = (1-x) y + x (y_new + (1-x) (e + x f)),  e = sum dense[0] U, f = sum dense[1] U.
-  static constexpr double dense[2][5] = {
-      {10.12623508344586, -7.487995877610167, -34.80091861555747, -7.992771707568823,
-       1.025137723295662},
-      {-0.6762803392806898, 6.087714651680015, 16.43084320892478, 24.76722511418386,
-       -6.594389125716872}};
-};
 
 /// One trial step of every lane.
 template <class Layout>
 class RosenbrockStep {
  public:
   static constexpr int W = Layout::networks;
-  static constexpr int order = 4;
+  static constexpr int order = 5;
   static constexpr bool needs_hessian = true;
   static constexpr bool corrects = true;  ///< moves the new point by its own residual
   using V = Vec<W>;
 
   explicit RosenbrockStep(std::int64_t parameters)
       : parameters_(parameters), solver_(parameters),
-        stages_(Rodas4::stages * parameters * W), work_(parameters * W), scratch_loss_(W) {}
+        stages_(Rodas5P::stages * parameters * W), work_(parameters * W), scratch_loss_(W) {}
 
   /// From y with its gradient and Hessian: y_new and the local error estimate, all [P][W].
   /// Returns the lanes whose matrix was not positive definite: the step is too long for them.
@@ -60,16 +31,12 @@ class RosenbrockStep {
                   const double* hessian, V h, double* y_new, double* error) noexcept {
     const std::int64_t size = parameters_ * W;
     const V inverse_h = 1.0 / h;
-    const Mask<W> failed = solver_.factor(hessian, (1.0 / Rodas4::gamma) * inverse_h);
-    compute_stage<0>(evaluator, y, gradient, inverse_h, y_new);
-    compute_stage<1>(evaluator, y, gradient, inverse_h, y_new);
-    compute_stage<2>(evaluator, y, gradient, inverse_h, y_new);
-    compute_stage<3>(evaluator, y, gradient, inverse_h, y_new);
-    compute_stage<4>(evaluator, y, gradient, inverse_h, y_new);
-    compute_stage<5>(evaluator, y, gradient, inverse_h, y_new);
+    const Mask<W> failed = solver_.factor(hessian, (1.0 / Rodas5P::gamma) * inverse_h);
+    compute_stages(evaluator, y, gradient, inverse_h, y_new,
+                   std::make_integer_sequence<int, Rodas5P::stages>());
     // Stiffly accurate: y_new is the argument of the last stage plus that stage.
     for (std::int64_t p = 0; p < size; p += W) {
-      const V last = stage(Rodas4::stages - 1, p);
+      const V last = stage(Rodas5P::stages - 1, p);
       store(y_new + p, load<V>(y_new + p) + last);
       store(error + p, last);
     }
@@ -92,12 +59,12 @@ class RosenbrockStep {
     const std::int64_t size = parameters_ * W;
     evaluator.evaluate(2, y_new, loss, gradient, hessian);
     double* const residual = work_.data();
-    const V inverse_h = 1.0 / h_, inverse_gh = (1.0 / Rodas4::gamma) * inverse_h;
+    const V inverse_h = 1.0 / h_, inverse_gh = (1.0 / Rodas5P::gamma) * inverse_h;
     for (std::int64_t p = 0; p < size; p += W) {
       V curve{};
 #pragma GCC unroll 8
-      for (int j = 0; j < 5; ++j)
-        curve = fma(broadcast<V>(Rodas4::dense[0][j] + Rodas4::dense[1][j]), stage(j, p), curve);
+      for (int j = 0; j < Rodas5P::stages; ++j)
+        curve = fma(broadcast<V>(end_slope(j)), stage(j, p), curve);
       const V slope = (load<V>(y_new + p) - load<V>(y + p) - curve) * inverse_h;
       store(residual + p, -load<V>(gradient + p) - slope);
     }
@@ -129,18 +96,35 @@ class RosenbrockStep {
   /// Component p of lane l at fraction x of the last step.
   double interpolate(const double* y, const double* y_new, std::int64_t p, int l,
                      double x) const noexcept {
-    double e = 0.0, f = 0.0;
-    for (int j = 0; j < 5; ++j) {
-      const double u = stages_.data()[(j * parameters_ + p) * W + l];
-      e += Rodas4::dense[0][j] * u;
-      f += Rodas4::dense[1][j] * u;
+    double bend = 0.0;
+    for (int k = kDense - 1; k >= 0; --k) {
+      double e = 0.0;
+      for (int j = 0; j < Rodas5P::stages; ++j)
+        e += Rodas5P::dense[k][j] * stages_.data()[(j * parameters_ + p) * W + l];
+      bend = e + x * bend;
     }
-    return (1.0 - x) * y[p * W + l] + x * (y_new[p * W + l] + (1.0 - x) * (e + x * f));
+    return (1.0 - x) * y[p * W + l] + x * (y_new[p * W + l] + (1.0 - x) * bend);
   }
 
-  static constexpr std::int64_t gradients_per_step = 5;
+  static constexpr std::int64_t gradients_per_step = Rodas5P::stages - 1;
 
  private:
+  static constexpr int kDense = std::extent_v<decltype(Rodas5P::dense)>;
+
+  /// Weight of U_j in y_new - y - h p'(t + h).
+  static constexpr double end_slope(int j) noexcept {
+    double sum = 0.0;
+    for (int k = 0; k < kDense; ++k) sum += Rodas5P::dense[k][j];
+    return sum;
+  }
+
+  template <int... i>
+  FLOWSCAPE_INLINE void compute_stages(Evaluator<Layout>& evaluator, const double* y,
+                                       const double* gradient, V inverse_h, double* argument,
+                                       std::integer_sequence<int, i...>) noexcept {
+    (compute_stage<i>(evaluator, y, gradient, inverse_h, argument), ...);
+  }
+
   /// U_i, with the sums over earlier stages unrolled.
   template <int i>
   FLOWSCAPE_INLINE void compute_stage(Evaluator<Layout>& evaluator, const double* y,
@@ -151,11 +135,10 @@ class RosenbrockStep {
     const double* slope = gradient;
     if constexpr (i > 0) {
       for (std::int64_t p = 0; p < size; p += W) {
-        // The argument of the last stage is the one before plus that stage.
-        V z = load<V>((i == 5 ? argument : y) + p);
+        V z = load<V>((i >= Rodas5P::chained ? argument : y) + p);
 #pragma GCC unroll 8
-        for (int j = i == 5 ? 4 : 0; j < i; ++j)
-          z = fma(broadcast<V>(Rodas4::a[i][j]), stage(j, p), z);
+        for (int j = i >= Rodas5P::chained ? i - 1 : 0; j < i; ++j)
+          z = fma(broadcast<V>(Rodas5P::a[i][j]), stage(j, p), z);
         store(argument + p, z);
       }
       evaluator.evaluate(1, argument, scratch_loss_.data(), work_.data(), nullptr);
@@ -164,7 +147,7 @@ class RosenbrockStep {
     for (std::int64_t p = 0; p < size; p += W) {
       V sum{};
 #pragma GCC unroll 8
-      for (int j = 0; j < i; ++j) sum = fma(broadcast<V>(Rodas4::c[i][j]), stage(j, p), sum);
+      for (int j = 0; j < i; ++j) sum = fma(broadcast<V>(Rodas5P::c[i][j]), stage(j, p), sum);
       store(u + p, fma(sum, inverse_h, -load<V>(slope + p)));
     }
     solver_.solve(u);
