@@ -9,6 +9,7 @@ from math import comb
 import numpy as np
 import pytest
 from every_stratum import strata
+from homogeneous import Student, family_of, generic_point_exists, some
 
 from flowscape.branches import branches
 from flowscape.branches.lines.shapes import LineShape
@@ -17,28 +18,9 @@ from flowscape.branches.lines.target import line_target
 from flowscape.errors import ProblemError
 from flowscape.problem import Teacher, TwoLayer
 
-TILT = {"relu": (0.5, 0.5), "leaky_relu": (0.495, 0.505), "abs": (1.0, 0.0)}
-ABS = ["relu", {"name": "relu", "s": -1.0}]
-
-
-def sigma(name, z):
-    alpha, slope = TILT[name]
-    return alpha * np.abs(z) + slope * z
-
 
 def make(m, neurons, name="relu"):
-    """A family for a target given as rows (a, w)."""
-    rows = np.array(neurons, dtype=float)
-    activation = ABS if name == "abs" else name
-    d = rows.shape[1] - 1
-    teacher = Teacher(TwoLayer(len(rows), d, activation, False), rows.ravel())
-    return branches(TwoLayer(m, d, activation, False), teacher)
-
-
-def value(name, theta, x):
-    """Values (..., N) of networks (..., P), one output."""
-    neurons = theta.reshape(*theta.shape[:-1], -1, x.shape[1] + 1)
-    return np.einsum("...k,...kn->...n", neurons[..., 0], sigma(name, neurons[..., 1:] @ x.T))
+    return family_of(Student(m, len(neurons[0]) - 1, name), neurons)
 
 
 ONE = [(1.3, 0.9, -0.4)]
@@ -69,59 +51,9 @@ TARGETS = {
 
 
 @pytest.fixture(params=TARGETS, ids=str)
-def family_and_name(request):
+def family_and_student(request):
     m, neurons, name = TARGETS[request.param]
-    return make(m, neurons, name), name
-
-
-def some(family, rng, number=8):
-    picks = [orbit.representative for orbit in family.orbits()]
-    if len(picks) > number:
-        picks = [picks[int(i)] for i in rng.choice(len(picks), number, replace=False)]
-    picks += [family[int(i)] for i in rng.integers(family.count(), size=4)]
-    return picks
-
-
-def generic_point_exists(target, labelled, free, signs, rng):
-    """Decide by a random solution of the linear condition whether a stratum has a point.
-
-    Unknown are the linear parts of the mixed groups. At a random solution no labelled part may be
-    that of a uniform group, no free part 0, and no two lines equal.
-    """
-    if target.linear is None:
-        return True
-    d = target.lines.shape[1]
-    left, columns, checks = target.linear.copy(), [], []
-    for t, block in enumerate(labelled):
-        sides = {signs[k] for k in block}
-        if len(sides) == 2:
-            columns.append(target.lines[t][:, None])
-            checks.append(t)
-        else:
-            left -= sides.pop() * target.weights[t] * target.lines[t]
-    mixed = [block for block in free if len({signs[k] for k in block}) == 2]
-    columns += [np.eye(d)] * len(mixed)
-    matrix = np.concatenate(columns, axis=1) if columns else np.zeros((d, 0))
-    point = np.linalg.lstsq(matrix, left, rcond=1e-9)[0] if matrix.size else np.zeros(0)
-    if np.linalg.norm(matrix @ point - left) > 1e-9:
-        return False
-    wild = rng.normal(size=len(point))
-    if matrix.size:
-        wild -= np.linalg.lstsq(matrix, matrix @ wild, rcond=1e-9)[0]
-    point = point + wild
-    for value, t in zip(point, checks, strict=False):
-        # on a single line (d = 1) a side with sum 0 has no line of its own to go to
-        if d > 1 and abs(abs(value) - abs(target.weights[t])) < 1e-7:
-            return False
-    lines = list(target.lines)
-    for v in point[len(checks) :].reshape(-1, d):
-        if np.linalg.norm(v) < 1e-7:
-            return False
-        unit = v / np.linalg.norm(v)
-        if any(min(np.linalg.norm(unit - u), np.linalg.norm(unit + u)) < 1e-7 for u in lines):
-            return False
-        lines.append(unit)
-    return True
+    return make(m, neurons, name), Student(m, len(neurons[0]) - 1, name)
 
 
 @pytest.mark.parametrize("key", ["one", "two", "both", "linear", "tilted", "ray", "rays", "abs"])
@@ -133,7 +65,7 @@ def test_the_list_is_that_of_all_strata_with_a_generic_point(key, rng):
     for labelled, free, _, signs in strata(m, family.lines.m0):
         if d == 1 and free:  # there is one line
             continue
-        if generic_point_exists(family.lines, labelled, free, signs, rng):
+        if generic_point_exists(family.lines, labelled, free, signs, (), rng):
             groups = (*map(tuple, labelled), *sorted(map(tuple, free)))
             wanted[groups, signs] += 1
     found = Counter()
@@ -164,15 +96,15 @@ def test_rules_agree_with_random_solutions_for_many_mixed_groups(rng):
                     signs += [1, -1] if side == MIXED else [side]
                 groups = [[len(signs) + 2 * j, len(signs) + 2 * j + 1] for j in range(free)]
                 signs += [1, -1] * free
-                wanted = generic_point_exists(target, labelled, groups, signs, rng)
+                wanted = generic_point_exists(target, labelled, groups, signs, (), rng)
                 assert is_component(target, pattern, free) == wanted, (neurons, pattern, free)
                 seen[free, wanted] += 1
     assert all(seen[free, True] for free in range(5))
     assert all(seen[free, False] for free in range(2))
 
 
-def test_counts_agree_with_the_sequence(family_and_name):
-    family, _ = family_and_name
+def test_counts_agree_with_the_sequence(family_and_student):
+    family, _ = family_and_student
     everything = Counter((s.r, s.l) for s in family.shapes for _ in range(s.n_sets))
     for r, deficient in product(range(family.setting.width + 1), repeat=2):
         assert family.count(r, deficient) == everything[r, deficient]
@@ -209,26 +141,26 @@ def test_a_huge_family_is_counted_and_not_listed():
     assert family.count(3, 0) > 0
 
 
-def test_members_are_the_target_and_perturbations_are_not(family_and_name, rng):
-    family, name = family_and_name
+def test_members_are_the_target_and_perturbations_are_not(family_and_student, rng):
+    family, student = family_and_student
     x = rng.normal(size=(80, family.setting.inputs))
-    wanted = value(name, np.asarray(family.teacher.theta), x)
+    wanted = student.value(np.asarray(family.teacher.theta), x)
     for b in some(family, rng):
         theta = b.sample(rng)
         scale = 1.0 + np.abs(theta).max()
-        assert np.abs(value(name, theta, x) - wanted).max() < 1e-12 * scale**2
+        assert np.abs(student.value(theta, x) - wanted).max() < 1e-12 * scale**2
         assert np.abs(b.equations(theta)).max() < 1e-12 * scale**3
         assert b.contains(theta, 1e-12 * scale**2)
         jacobian = b.equations_jacobian(theta)
         assert np.linalg.matrix_rank(jacobian, tol=1e-8) == len(jacobian) == b.codim
         assert b.dim == len(theta) - b.codim
         moved = theta + 0.05 * rng.normal(size=len(theta))
-        assert np.abs(value(name, moved, x) - wanted).max() > 1e-5
+        assert np.abs(student.value(moved, x) - wanted).max() > 1e-5
 
 
-def test_no_component_contains_another(family_and_name, rng):
+def test_no_component_contains_another(family_and_student, rng):
     """Closed conditions: a random member breaks an equation or is on a wrong side elsewhere."""
-    family, _ = family_and_name
+    family, _ = family_and_student
     everything = [family[int(i)] for i in rng.permutation(family.count())[:200]]
     for b in some(family, rng, 4):
         theta = b.sample(rng)
@@ -236,132 +168,6 @@ def test_no_component_contains_another(family_and_name, rng):
             if other.index != b.index:
                 holds = np.abs(other.equations(theta)).max() < 1e-7
                 assert not (holds and other.contains(theta, 1e-7)), (b, other)
-
-
-def moments(name, theta, probes):
-    """E f(x) |v.x| over normal x for probes v, and the linear part; with derivatives.
-
-    E |w.x| |v.x| = (2/pi) |w| |v| (sqrt(1 - c^2) + c arcsin c), c the cosine. Samples would not do:
-    between two of them a neuron can turn without being seen.
-    """
-    alpha, slope = TILT[name]
-    d = probes.shape[1]
-    rows = theta.reshape(-1, d + 1)
-    a, w = rows[:, 0], rows[:, 1:]
-    size, length = np.linalg.norm(w, axis=1), np.linalg.norm(probes, axis=1)
-    c = np.clip(probes @ w.T / (length[:, None] * size), -1.0, 1.0)
-    sine = np.sqrt(1.0 - c**2)
-    kernel = 2 * alpha / np.pi * length[:, None] * size * (sine + c * np.arcsin(c))
-    turn = (length[:, None] * sine / size)[:, :, None] * w + np.arcsin(c)[:, :, None] * probes[
-        :, None
-    ]
-    turn *= 2 * alpha / np.pi * a[:, None]
-    values = np.concatenate([kernel @ a, slope * (a @ w)])
-    jacobian = np.zeros((len(values), len(a), d + 1))
-    jacobian[: len(probes), :, 0], jacobian[: len(probes), :, 1:] = kernel, turn
-    for j in range(d):
-        jacobian[len(probes) + j, :, 0] = slope * w[:, j]
-        jacobian[len(probes) + j, :, 1 + j] = slope * a
-    return values, jacobian.reshape(len(values), -1)
-
-
-def test_moments_are_those_of_the_function(rng):
-    x, probe = rng.normal(size=(400_000, 2)), np.array([[0.6, -0.8]])
-    theta = np.array(TWO).ravel()
-    values, jacobian = moments("relu", theta, probe)
-    f = value("relu", theta, x)
-    assert values[0] == pytest.approx(np.mean(f * np.abs(x @ probe[0])), abs=0.01)
-    np.testing.assert_allclose(values[1:], np.mean(f[:, None] * x, axis=0), atol=0.01)
-    by_hand = [
-        (moments("relu", theta + h, probe)[0] - moments("relu", theta - h, probe)[0]) / 2e-6
-        for h in 1e-6 * np.eye(6)
-    ]
-    np.testing.assert_allclose(np.stack(by_hand, axis=1), jacobian, atol=1e-8)
-
-
-@pytest.mark.parametrize("key", ["one", "both", "linear", "tilted", "ray", "rays", "abs"])
-def test_codimension_is_that_of_the_perfect_networks_nearby(key, rng):
-    """Perfect networks near a member are on the branch, and span `dim` directions."""
-    m, neurons, name = TARGETS[key]
-    # three neurons on one side of a line can leave it such that the function changes by order t^3
-    m = 3 if key in ("both", "linear") else m
-    family = make(m, neurons, name)
-    d = family.setting.inputs
-    probes = rng.normal(size=(40, d))
-    wanted, _ = moments(name, np.asarray(family.teacher.theta), probes)
-    for b in some(family, rng, 3)[:3]:
-        alone = [k for block in b.groups if len(block) == 1 for k in block]
-        rest = [k for k in range(m) if k not in alone]
-        for _ in range(200):  # not near other branches, which begin at a_k = 0
-            theta = b.sample(rng)
-            if np.abs(theta.reshape(m, -1)[rest, 0]).min(initial=1.0) > 0.3:
-                break
-        cloud = []
-        radius = 1e-3 * min(np.linalg.norm(theta.reshape(m, -1)[:, 1:], axis=1))
-        for _ in range(3 * len(theta)):
-            point = theta + radius * rng.normal(size=len(theta))
-            for _ in range(60):
-                values, jacobian = moments(name, point, probes)
-                step = np.linalg.lstsq(jacobian, values - wanted, rcond=1e-9)[0]
-                point = point - step
-                if np.abs(step).max() < 1e-13:
-                    break
-            if np.abs(values - wanted).max() < 1e-12 and np.abs(point - theta).max() < 8 * radius:
-                # neurons that leave their line by angles of size t change the function by order t^2
-                assert b.distance(point) < 0.02 * radius, b
-                foot = b.project(point)
-                assert np.abs(moments(name, foot, probes)[0] - wanted).max() < 1e-11
-                cloud.append((foot - theta) / radius)
-        spread = np.linalg.svd(np.array(cloud), compute_uv=False)
-        assert len(cloud) > b.dim
-        assert spread[b.dim - 1] > 0.1, b
-
-
-def test_the_rank_of_the_jacobian_at_members(family_and_name, rng):
-    family, name = family_and_name
-    d = family.setting.inputs
-    if d == 1:  # on one line |x| and x are all there is
-        assert all(b.generic_rank is None for b in family)
-        return
-    probes = rng.normal(size=(60, d))
-    for b in some(family, rng):
-        if not b.shape.silent:
-            jacobian = moments(name, b.sample(rng), probes)[1]
-            values = np.linalg.svd(jacobian, compute_uv=False)
-            rank = b.generic_rank
-            assert values[rank - 1] > 1e-6 * values[0], b
-            assert values[rank:].max(initial=0.0) < 1e-9 * values[0], b
-
-
-@pytest.mark.parametrize("key", ["one", "both", "linear", "ray", "rays", "abs"])
-def test_every_perfect_network_found_is_listed(key, rng):
-    """Levenberg-Marquardt on the moments from random starts, then on no branch's far side."""
-    m, neurons, name = TARGETS[key]
-    family = make(2 if key == "abs" else min(m, 3), neurons, name)
-    probes = rng.normal(size=(40, family.setting.inputs))
-    wanted, _ = moments(name, np.asarray(family.teacher.theta), probes)
-    found = []
-    for _ in range(60):
-        point, damping = rng.normal(size=family.setting.n_params), 1.0
-        values, jacobian = moments(name, point, probes)
-        for _ in range(150):
-            gram = jacobian.T @ jacobian + damping * np.eye(len(point))
-            trial = point - np.linalg.solve(gram, jacobian.T @ (values - wanted))
-            new = moments(name, trial, probes)
-            if np.linalg.norm(new[0] - wanted) < np.linalg.norm(values - wanted):
-                point, (values, jacobian), damping = trial, new, max(0.2 * damping, 1e-12)
-            else:
-                damping = min(5.0 * damping, 1e6)
-        if np.abs(values - wanted).max() < 1e-12:
-            found.append(point)
-        if len(found) == 12:
-            break
-    assert len(found) >= 10
-    located = family.locate(np.array(found), 1e-4)
-    # where neurons share a line the residual is of second order in the angle between them
-    assert located.distance.max() < 1e-3
-    assert np.median(located.distance) < 1e-6
-    assert len(np.unique(located.nearest_orbit[located.second > 0.03])) >= 2
 
 
 def test_points_at_the_edge_of_a_set(rng):
@@ -400,10 +206,8 @@ def test_what_is_not_known_is_refused_by_name():
     teacher = family.teacher
     with pytest.raises(ProblemError, match="inputs=2"):
         branches(TwoLayer(2, 3, "relu", False), teacher)
-    with pytest.raises(ProblemError, match="a constant on one side of the kink"):
-        branches(TwoLayer(2, 2, "relu", True), teacher)
     biased = TwoLayer(1, 2, "relu", True)
-    with pytest.raises(ProblemError, match="without biases only"):
+    with pytest.raises(ProblemError, match="give the student a bias"):
         branches(TwoLayer(2, 2, "relu", False), Teacher(biased, np.ones(4)))
     with pytest.raises(ProblemError, match="rank"):
         branches(TwoLayer(2, 2, "relu", False, 2), teacher)

@@ -29,7 +29,6 @@ TWO_COPIES = ["tanh", {"name": "tanh", "c": 2.0, "h": 1.0}]
     ("activation", "bias", "words"),
     [
         ("cos", True, "add up as phasors"),
-        ("relu", True, "positively homogeneous"),
         ("identity", True, "polynomial"),
         (["tanh", {"name": "polynomial", "coefficients": [0, 0, 1.0]}], True, "polynomials"),
         ("sin", True, r"a sin\(z \+ b\) = \(a cos b\) sin z \+ \(a sin b\) cos z"),
@@ -52,6 +51,7 @@ def test_unknown_relations_are_refused_by_name(activation, bias, words):
         ("exp", False),
         ("exp", True),
         ("leaky_relu", False),
+        ("relu", True),
         ("sin", False),
         ("sinh", False),
         ({"name": "softplus", "h": 0.5}, False),

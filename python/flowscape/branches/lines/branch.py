@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Never
 
@@ -39,14 +39,24 @@ class LineBranch(Branch):
 
     @cached_property
     def _system(self) -> LineEquations:
-        return LineEquations(self.setting, self.lines, self.blocks, self.signs)
+        plain = replace(self.setting, centre=0.0)
+        silent = self._shape.silent > 0
+        return LineEquations(plain, self.lines, self.blocks, self.signs, silent)
+
+    @cached_property
+    def _centre(self) -> Floats:
+        """Where the biases are counted from, (P,)."""
+        s = self.setting
+        outgoing = np.zeros((1, s.width, 1))
+        return s.join(outgoing, np.zeros((1, s.width, s.incoming)), np.zeros((1, 1)))[0]
 
     @property
     def codim(self) -> int:
         """Number of independent equations at a generic point.
 
-        r + (m + m0 - r)(d - 1), and, if sigma has a linear part, d more where a free line has
-        neurons on both sides, else the rank of the target's lines that have.
+        r + (m + m0 - r)(D - 1), and, if sigma has a linear part, D more where a free line has
+        neurons on both sides, else the rank of the target's lines that have; constants count as
+        such a line.
         """
         return self._system.codim()
 
@@ -54,15 +64,17 @@ class LineBranch(Branch):
     def generic_rank(self) -> int | None:
         """Rank of the derivative of the function at generic points; None where not stated.
 
-        For d >= 2: r + (r - l)(d - 1), and d more if sigma has a linear part and a group has both
-        sides. Samples see less of it where they are few between kinks.
+        For D >= 2: r + (r - l)(D - 1), and D more if sigma has a linear part and a group has both
+        sides, or a neuron is a constant that is not 0; else 1 more for an output bias. Samples
+        see less of it where they are few between kinks.
         """
-        d = self.setting.inputs
-        if self.blocks[0] or self.setting.output_bias or d == 1:
+        s, d = self.setting, self.setting.incoming
+        if self._shape.silent or d == 1:
             return None
         mixed = 0 in self._shape.pattern or self._shape.mixed_free > 0
-        tilted = self.lines.linear is not None and mixed
-        return self.r + (self.r - self.l) * (d - 1) + d * int(tilted)
+        tilted = (self.lines.linear is not None and mixed) or bool(self._system.constants)
+        level = int(s.output_bias and not (tilted and s.bias))
+        return self.r + (self.r - self.l) * (d - 1) + d * int(tilted) + level
 
     @property
     def shares_incoming(self) -> bool:
@@ -72,7 +84,9 @@ class LineBranch(Branch):
     @property
     def is_affine(self) -> bool:
         """Whether the closure is an affine subspace: all neurons silent, or all with a = 0."""
-        return bool(self.blocks[0]) or (not self.shape.labelled and self.l == self.r)
+        if self.blocks[0]:
+            return self._shape.silent > 0
+        return not self.shape.labelled and self.l == self.r
 
     @property
     def separation_size(self) -> Never:
@@ -97,14 +111,14 @@ class LineBranch(Branch):
         """
         p = self.setting.n_params
         rows = float_array("theta", theta, (p,), ("B", p))
-        values = [self._system.system(row)[0] for row in np.atleast_2d(rows)]
+        values = [self._system.system(row)[0] for row in np.atleast_2d(rows) - self._centre]
         result = np.array(values).reshape(-1, self.codim)
         return result if rows.ndim == 2 else result[0]
 
     def equations_jacobian(self, theta: ArrayLike) -> Floats:
         """Return the derivative (codim, P) of `equations` at one point (P,)."""
         row = float_array("theta", theta, (self.setting.n_params,))
-        return self._system.system(row)[1]
+        return self._system.system(row - self._centre)[1]
 
     def linear_equations(self) -> tuple[Floats, Floats]:
         """Return the equations (matrix, right side) of an affine branch.
@@ -116,7 +130,7 @@ class LineBranch(Branch):
         """
         self.check_affine()
         values, matrix = self._system.system(np.zeros(self.setting.n_params))
-        return matrix, -values
+        return matrix, matrix @ self._centre - values
 
     def project(self, theta: ArrayLike) -> Floats:
         """Return the nearest point of the closure that a local search finds.
@@ -134,17 +148,17 @@ class LineBranch(Branch):
         return np.where(np.isnan(found), np.inf, found)[()]
 
     def sample(self, rng: np.random.Generator) -> Floats:
-        """Return a random member (P,): lines, weights and lengths of the w_k are random.
+        """Return a random member (P,): lines, weights and lengths of the v_k are random.
 
         Silent neurons get a_k of one sign; with both signs they are on other branches, too.
         """
         s, system = self.setting, self._system
-        a, w = rng.normal(size=s.width), np.zeros((s.width, s.inputs))
+        a, v = rng.normal(size=s.width), np.zeros((s.width, s.incoming))
         lengths, signs = np.exp(rng.normal(scale=0.5, size=s.width)), np.array(self.signs)
-        tilts, vectors = self._linear_part(rng)
+        tilts, vectors, level = self._linear_part(rng)
         for label, block in enumerate(system.labelled):
             line, total = self.lines.lines[label], float(self.lines.weights[label])
-            self._fill(rng, a, w, block, line, total, tilts.get(label), lengths)
+            self._fill(rng, a, v, block, line, total, tilts.get(label), lengths)
         for block in system.free:
             if block in vectors:
                 tilt = float(np.linalg.norm(vectors[block]))
@@ -152,35 +166,55 @@ class LineBranch(Branch):
                 if rng.random() < 0.5:
                     line, tilt = -line, -tilt
             else:
-                line, tilt = _unit(rng, s.inputs), None
-            self._fill(rng, a, w, block, line, 0.0, tilt, lengths)
-        if self.blocks[0]:
+                line, tilt = _unit(rng, s.incoming), None
+            self._fill(rng, a, v, block, line, 0.0, tilt, lengths)
+        if self._shape.silent:
             a = np.abs(a) if rng.random() < 0.5 else -np.abs(a)
-        w *= signs[:, None]
-        constant = np.full((1, 1), self.lines.constant if s.output_bias else 0.0)
-        return s.join(a[None, :, None], w[None], constant)[0]
+        else:
+            still = list(self.blocks[0])
+            v[still, -1] = lengths[still]
+        if system.free_level:
+            level = self._fill_constants(a, lengths, level / self.lines.per_constant)
+        v *= signs[:, None]
+        constant = np.full((1, 1), level if s.output_bias else 0.0)
+        return s.join(a[None, :, None], v[None], constant)[0]
+
+    def _fill_constants(self, a: Floats, lengths: Floats, level: float) -> float:
+        """Let the constant neurons make `level`, if they must; return what is left of it."""
+        block = list(self._system.constants)
+        gains = np.array([self._system.gain(k) for k in block])
+        values = gains * lengths[block]
+        if self.lines.level_free:
+            return level - float(values @ a[block])
+        a[block] += (level - values @ a[block]) / (values @ values) * values
+        return 0.0
 
     def _linear_part(
         self, rng: np.random.Generator
-    ) -> tuple[dict[int, float], dict[tuple[int, ...], Floats]]:
-        """Return s_t of the mixed labelled groups and v_j of the mixed free ones, at random."""
-        system, d = self._system, self.setting.inputs
+    ) -> tuple[dict[int, float], dict[tuple[int, ...], Floats], float]:
+        """Return s_t of the mixed labelled groups, v_j of the mixed free ones, and the constant.
+
+        They are random as far as the linear condition leaves them free. The constant is in units
+        of its last component.
+        """
+        system, found = self._system, self._system.stratum
         mixed = [t for t, side in enumerate(self._shape.pattern) if side == 0]
         size = max(self.lines.size, 1.0)
         blocks = system.mixed_free
-        if system.stratum is None:
-            return {}, {}
+        if found is None:
+            return {}, {}, self.lines.constant
+        parts: dict[tuple[int, ...], Floats] = {}
         if blocks:
-            s = size * rng.normal(size=len(mixed))
-            v = size * rng.normal(size=(len(blocks), d))
-            v[0] = system.stratum.left - system.stratum.span @ s - v[1:].sum(axis=0)
-            return dict(zip(mixed, s, strict=True)), dict(zip(blocks, v, strict=True))
-        if not mixed:
-            return {}, {}
-        space = system.stratum.solutions
-        assert space is not None
-        s = space.point + space.directions @ (size * rng.normal(size=space.directions.shape[1]))
-        return dict(zip(mixed, s, strict=True)), {}
+            s = size * rng.normal(size=found.span.shape[1])
+            v = size * rng.normal(size=(len(blocks), self.setting.incoming))
+            v[0] = found.left - found.span @ s - v[1:].sum(axis=0)
+            parts = dict(zip(blocks, v, strict=True))
+        else:
+            space = found.solutions
+            assert space is not None
+            s = space.point + space.directions @ (size * rng.normal(size=space.directions.shape[1]))
+        level = float(s[-1]) if found.free_level else self.lines.constant
+        return dict(zip(mixed, s, strict=False)), parts, level
 
     @property
     def _shape(self) -> LineShape:
@@ -191,7 +225,7 @@ class LineBranch(Branch):
         self,
         rng: np.random.Generator,
         a: Floats,
-        w: Floats,
+        v: Floats,
         block: tuple[int, ...],
         line: Floats,
         total: float,
@@ -209,7 +243,7 @@ class LineBranch(Branch):
                 part = side == sign
                 p[part] += (0.5 * (total + sign * tilt) - p[part].sum()) / part.sum()
         a[k] = p / lengths[k]
-        w[k] = lengths[k, None] * line
+        v[k] = lengths[k, None] * line
 
     def intersection(self, *others: Branch) -> Never:
         """Not known: always a ProblemError."""
@@ -219,10 +253,10 @@ class LineBranch(Branch):
         )
 
     def _project(self, rows: Floats) -> Floats:
-        found = [self._system.nearest(row) for row in rows]
+        found = [self._system.nearest(row) for row in rows - self._centre]
         nothing = np.full(self.setting.n_params, np.nan)
         members = [nothing if row is None else row for row in found]
-        return np.array(members).reshape(rows.shape)
+        return np.array(members).reshape(rows.shape) + self._centre
 
 
 def _unit(rng: np.random.Generator, d: int) -> Floats:

@@ -1,4 +1,4 @@
-"""The branches of a target, for positively homogeneous students without hidden biases."""
+"""The branches of a target, for positively homogeneous students."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from flowscape.branches.reduce import Reduced
 from flowscape.branches.setting import Setting
 from flowscape.errors import ProblemError, check_count, check_positive, float_array
 from flowscape.problem.network import TwoLayer
+from flowscape.problem.symmetry import symmetry
 from flowscape.problem.teacher import Teacher
 
 __all__ = ["LineBranches", "check_line_student"]
@@ -35,9 +36,9 @@ _MARGIN = 1.0 + 1e-12
 
 
 class LineBranches(Branches):
-    """All branches of a target, for sigma(z) = alpha |z| + lambda z without bias; see `Branches`.
+    """All branches of a target, for sigma(z) = alpha |z| + lambda z; see `Branches`.
 
-    Orbits are those of permutations of the neurons.
+    With hidden biases z counts from the kink. Orbits are those of permutations of the neurons.
 
     Attributes
     ----------
@@ -54,7 +55,7 @@ class LineBranches(Branches):
         self.message = self._why_empty()
 
     def _why_empty(self) -> str:
-        if self.lines.constant != 0.0 and not self.setting.output_bias:
+        if self.lines.constant != 0.0 and not (self.setting.output_bias or self.setting.bias):
             return (
                 "the target has an output bias, and the student has none; no such network "
                 "recovers it"
@@ -72,12 +73,14 @@ class LineBranches(Branches):
         """Least number of neurons over the patterns of sides that are components."""
         if self.lines.is_zero:
             return 1
-        m0, pairs = self.lines.m0, (0,) if self.setting.inputs == 1 else (0, 1, 2, 3)
+        m0, pairs = self.lines.m0, (0,) if self.setting.incoming == 1 else (0, 1, 2, 3)
+        constants = ((0, 0), (1, 0), (0, 1), (1, 1)) if self.setting.bias else ((0, 0),)
         return min(
-            m0 + pattern.count(MIXED) + 2 * j
+            m0 + pattern.count(MIXED) + 2 * j + sum(sides)
             for pattern in patterns(self.lines, m0)
             for j in pairs
-            if is_component(self.lines, pattern, j)
+            for sides in constants
+            if is_component(self.lines, pattern, j, self.lines.levels(sides))
         )
 
     @property
@@ -199,7 +202,11 @@ def _bound(
 ) -> Floats:
     """Return a lower bound on the distance: from the w_k alone, (B,)."""
     blocks, signs = member
-    total = (incoming[:, list(blocks[0])] ** 2).sum(axis=(1, 2))
+    still = incoming[:, list(blocks[0])]
+    total = (still**2).sum(axis=(1, 2))
+    if not shape.silent:
+        sides = still[:, :, -1] * np.array([signs[k] for k in blocks[0]])
+        total -= (np.maximum(sides, 0.0) ** 2).sum(axis=1)
     head = 1 + len(shape.labelled_sides)
     for line, block in zip(lines.lines, blocks[1:head], strict=False):
         k = list(block)
@@ -237,12 +244,6 @@ def _decide(distances: Floats, indices: Ints, tol: float) -> Location:
 def check_line_student(net: TwoLayer) -> None:
     """Refuse positively homogeneous students that are not derived, with the reason."""
     name = f"activation={str(net.activation)!r}"
-    if net.bias:
-        raise ProblemError(
-            f"{name} with bias=True is positively homogeneous, sigma(s z) = s sigma(z): a neuron "
-            "with w = 0 is a constant on one side of the kink and another one on the other (0 for "
-            "relu), so its sets are pieces given by inequalities in b; not derived, use bias=False"
-        )
     if net.outputs > 1:
         raise ProblemError(
             f"outputs={net.outputs} with {name}: the linear parts of the groups add up to a "
@@ -255,10 +256,10 @@ def _setting(net: TwoLayer) -> Setting:
         width=net.width,
         inputs=net.inputs,
         outputs=1,
-        bias=False,
+        bias=net.bias,
         output_bias=net.output_bias,
         signed=False,
-        centre=0.0,
+        centre=symmetry(net.activation, net.bias).centre,
         silent=True,
         at_zero=0.0,
         zeros=(),

@@ -34,7 +34,7 @@ class LineRows:
 
     def _slot(self, k: int) -> slice:
         first = self.s.v_index(k, 0)
-        return slice(first, first + self.s.inputs)
+        return slice(first, first + self.s.incoming)
 
     def vector(self, k: int, matrix: Floats) -> None:
         """Demand matrix @ w_k = 0."""
@@ -49,7 +49,7 @@ class LineRows:
         """Demand w_k parallel to w_first != 0: the minors with its largest component."""
         w, u = self.w[k], self.w[first]
         i = int(np.argmax(np.abs(u)))
-        for j in range(self.s.inputs):
+        for j in range(self.s.incoming):
             if j != i:
                 row = self._add(w[j] * u[i] - w[i] * u[j])
                 row[self.s.v_index(k, j)], row[self.s.v_index(k, i)] = u[i], -u[j]
@@ -75,14 +75,25 @@ class LineRows:
             row[self._slot(k)] += signs[k] * self.a[k] * u
             row[self._slot(first)] += signs[k] * self.a[k] * self.w[k]
 
-    def linear(self, matrix: Floats, total: Floats) -> None:
-        """Demand matrix @ (sum a_k w_k - total) = 0."""
-        gap = self.a @ self.w - total
+    def affine(
+        self, matrix: Floats, total: Floats, tilt: float, turns: Floats, output: float
+    ) -> None:
+        """Demand matrix @ (tilt sum a_k v_k + e (sum turns_k a_k b_k + output c) - total) = 0.
+
+        e is the last unit vector.
+        """
+        a, v = self.a, self.w
+        gap = tilt * (a @ v) - total
+        gap[-1] += (turns * a) @ v[:, -1] + output * self.c[0]
         for normal in matrix:
             row = self._add(normal @ gap)
             for k in range(self.s.width):
-                row[self.s.a_index(k, 0)] = normal @ self.w[k]
-                row[self._slot(k)] = self.a[k] * normal
+                factor = tilt * normal
+                factor[-1] += turns[k] * normal[-1]
+                row[self.s.a_index(k, 0)] = factor @ v[k]
+                row[self._slot(k)] = a[k] * factor
+            if self.s.output_bias:
+                row[self.s.c_index(0)] = output * normal[-1]
 
     def constant(self, value: float) -> None:
         """Demand c = value."""

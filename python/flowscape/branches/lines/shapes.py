@@ -12,7 +12,7 @@ from functools import cached_property
 from itertools import combinations_with_replacement, groupby, product
 from math import comb, factorial
 
-from flowscape.branches.lines.strata import MANY, MIXED, Pattern, is_component, patterns
+from flowscape.branches.lines.strata import MANY, MIXED, Levels, Pattern, is_component, patterns
 from flowscape.branches.lines.target import LineTarget
 from flowscape.branches.partitions import (
     Blocks,
@@ -22,7 +22,7 @@ from flowscape.branches.partitions import (
     stirling2,
     unrank_blocks,
 )
-from flowscape.branches.shapes import EMPTY, SILENT, ConstantType
+from flowscape.branches.shapes import EMPTY, OPEN, SILENT, ConstantType
 
 Sides = tuple[int, int]
 """Numbers of neurons on the two sides of a line."""
@@ -35,16 +35,19 @@ class LineShape:
     Attributes
     ----------
     silent : int
-        Number of neurons with w = 0: all or none.
+        Number of neurons with v = 0: all or none.
     labelled_sides : tuple of (int, int)
         Numbers of neurons along the target's line and against it.
     free_sides : tuple of (int, int)
         Numbers of neurons on both sides of free lines, the larger one first.
+    constant_sides : (int, int)
+        Numbers of constant neurons, w = 0, with b > 0 and b < 0 (about the kink).
     """
 
     silent: int
     labelled_sides: tuple[Sides, ...]
     free_sides: tuple[Sides, ...]
+    constant_sides: Sides = (0, 0)
 
     @property
     def labelled(self) -> tuple[int, ...]:
@@ -58,8 +61,11 @@ class LineShape:
 
     @property
     def constant(self) -> ConstantType:
-        """The silent neurons, as a group."""
-        return ConstantType(SILENT, self.silent) if self.silent else ConstantType(EMPTY, 0)
+        """The silent or the constant neurons, as a group."""
+        if self.silent:
+            return ConstantType(SILENT, self.silent)
+        size = sum(self.constant_sides)
+        return ConstantType(OPEN if size else EMPTY, size)
 
     @property
     def r(self) -> int:
@@ -74,7 +80,11 @@ class LineShape:
     @property
     def width(self) -> int:
         """Number of neurons."""
-        return self.silent + sum(self.labelled) + sum(self.free)
+        return self._without_line + sum(self.labelled) + sum(self.free)
+
+    @property
+    def _without_line(self) -> int:
+        return self.silent + sum(self.constant_sides)
 
     @property
     def pattern(self) -> Pattern:
@@ -93,13 +103,13 @@ class LineShape:
     @cached_property
     def _fixed(self) -> tuple[int, ...]:
         unions = tuple(sum(sides) * number for sides, number in self._runs)
-        return (self.silent, *self.labelled, *unions)
+        return (self._without_line, *self.labelled, *unions)
 
     @property
     def n_sets(self) -> int:
         """Number of branches of the orbit."""
         total = self.n_partitions
-        for plus, minus in self.labelled_sides:
+        for plus, minus in (self.constant_sides, *self.labelled_sides):
             total *= comb(plus + minus, plus)
         for sides in self.free_sides:
             total *= _n_free_sides(sides)
@@ -114,7 +124,10 @@ class LineShape:
         return total
 
     def member(self, rank: int) -> tuple[Blocks, tuple[int, ...]]:
-        """Return the groups and the signs of set number `rank`: silent, labelled, free groups."""
+        """Return the groups and the signs of set number `rank`.
+
+        First the silent or constant neurons, then the labelled and the free groups.
+        """
         rank, digit = divmod(rank, count_blocks(self.width, self._fixed, ()))
         unions = unrank_blocks(self.width, self._fixed, (), digit)
         head = 1 + len(self.labelled_sides)
@@ -124,7 +137,8 @@ class LineShape:
             split = unrank_blocks(len(union), (), (sum(sides),) * number, digit)
             blocks += [tuple(union[i] for i in part) for part in split]
         signs = [1] * self.width
-        for block, (plus, minus) in zip(blocks[1:head], self.labelled_sides, strict=True):
+        fixed = (self.constant_sides, *self.labelled_sides)
+        for block, (plus, minus) in zip(blocks[:head], fixed, strict=True):
             rank, digit = divmod(rank, comb(plus + minus, plus))
             against = unrank_blocks(plus + minus, (plus, minus), (), digit)[1]
             for i in against:
@@ -143,6 +157,8 @@ class LineShape:
                 parts.append(f"{word} " + ", ".join(_words(*sides) for sides in groups))
         if self.silent:
             parts.append(f"silent {self.silent}")
+        if any(self.constant_sides):
+            parts.append(f"constant {_words(*self.constant_sides)}")
         return " | ".join(parts)
 
 
@@ -184,51 +200,78 @@ def _against(sides: Sides, digit: int) -> tuple[int, ...]:
 
 
 def line_shapes(target: LineTarget, width: int) -> Iterator[LineShape]:
-    """Yield the orbits that are components: by r, then sizes, then sides."""
+    """Yield the orbits that are components: by constants, r, then sizes, then sides."""
     m0, flat = target.m0, target.lines.shape[1] == 1
-    if target.is_zero:
+    if target.has_silent(width):
         yield LineShape(width, (), ())
-    for free in range(0, 1 if flat else width - m0 + 1):
-        for spent in range(m0, width - free + 1):
-            for labelled in compositions(spent, m0):
-                for sizes in integer_partitions(width - spent, free):
-                    yield from _with_sides(target, labelled, sizes)
+    for still in range(width - m0 + 1 if target.bias else 1):
+        rest = width - still
+        for against in range(still + 1):
+            constant = (still - against, against)
+            for free in range(0, 1 if flat else rest - m0 + 1):
+                for spent in range(m0, rest - free + 1):
+                    for labelled in compositions(spent, m0):
+                        for sizes in integer_partitions(rest - spent, free):
+                            yield from _with_sides(target, labelled, sizes, constant)
 
 
 def _with_sides(
-    target: LineTarget, labelled: tuple[int, ...], free: tuple[int, ...]
+    target: LineTarget, labelled: tuple[int, ...], free: tuple[int, ...], constant: Sides
 ) -> Iterator[LineShape]:
     choices = [[(n - against, against) for against in range(n + 1)] for n in labelled]
     runs = [
         list(combinations_with_replacement([(n - k, k) for k in range(n // 2 + 1)], len(list(run))))
         for n, run in groupby(free)
     ]
+    levels = target.levels(constant)
     for sides in product(*choices):
         pattern = tuple(map(_side, sides))
-        allowed = [is_component(target, pattern, j) for j in range(MANY + 1)]
+        allowed = [is_component(target, pattern, j, levels) for j in range(MANY + 1)]
         if not any(allowed):
             continue
         for picked in product(*runs):
             groups = tuple(pair for run in picked for pair in run)
             mixed = sum(min(pair) > 0 for pair in groups)
             if allowed[min(mixed, MANY)]:
-                yield LineShape(0, sides, groups)
+                yield LineShape(0, sides, groups, constant)
 
 
 def count_line_sets(target: LineTarget, width: int, r: int | None, deficient: int | None) -> int:
     """Return the number of branches, exactly and without listing orbits.
 
     A mixed group is a pair of uniform ones, ordered if it is labelled and unordered if it is free;
-    so the sets are ways to put m neurons into M + m0 labelled and 2 J + F other blocks.
+    so the sets are ways to put m neurons into M + m0 labelled and 2 J + F other blocks, and, with
+    hidden biases, some more aside as constants.
     """
+    total = 0
+    if target.has_silent(width) and r in (None, 0) and deficient in (None, 0):
+        total += 1
+    for still in range(width - target.m0 + 1 if target.bias else 1):
+        for levels, signs in _sign_choices(target, still).items():
+            sets = _count_without(target, width - still, levels, r, deficient)
+            total += comb(width, still) * signs * sets
+    return total
+
+
+def _sign_choices(target: LineTarget, still: int) -> dict[Levels, int]:
+    """Return how many choices of the signs of b lead to which levels."""
+    found: dict[Levels, int] = {}
+    for against in range(still + 1):
+        levels = target.levels((still - against, against))
+        found[levels] = found.get(levels, 0) + comb(still, against)
+    return found
+
+
+def _count_without(
+    target: LineTarget, width: int, levels: Levels, r: int | None, deficient: int | None
+) -> int:
+    """Count the ways to put `width` neurons on lines, for given constants."""
     m0, flat = target.m0, target.lines.shape[1] == 1
     total = 0
-    if target.is_zero and r in (None, 0) and deficient in (None, 0):
-        total += 1
     for pattern in patterns(target, width - m0):
         fixed = m0 + pattern.count(MIXED)
         for mixed in range(0, 1 if flat else (width - fixed) // 2 + 1):
-            if not is_component(target, pattern, mixed):
+            if not is_component(target, pattern, mixed, levels):
                 continue
             for uniform in range(0, 1 if flat else width - fixed - 2 * mixed + 1):
                 if r is None or m0 + mixed + uniform == r:

@@ -7,7 +7,8 @@ up to sign, or 0), a mixed labelled one any multiple of its line, a mixed free o
 .. math:: \sum_{t\ mixed} s_t \hat w_t + \sum_{j\ mixed} v_j
           = L' = L - \sum_{t\ uniform} \epsilon_t \bar P_t \hat w_t .
 
-The rules are proven in ``docs/families-by-chart.md``.
+With hidden biases constants that are free, of an output bias or of neurons with w = 0, add any
+multiple of the last unit vector to the left side. Proofs: ``docs/families-by-chart.md``.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ Floats = NDArray[np.float64]
 Pattern = tuple[int, ...]
 """Per labelled group +1 or -1 if it is uniform with that side, MIXED if it is mixed."""
 
+Levels = tuple[bool, bool]
+"""Whether there are constant neurons with b > 0 and with b < 0 that are not 0."""
+
 _RANK = 1e-9
 """Unit vectors that are dependent up to this are dependent."""
 MIXED = 0
@@ -39,17 +43,19 @@ class Stratum:
 
     Attributes
     ----------
-    left : (d,) ndarray
+    left : (D,) ndarray
         L'.
-    span : (d, M) ndarray
-        The lines of the mixed labelled groups.
+    span : (D, M) or (D, M + 1) ndarray
+        The lines of the mixed labelled groups; where constants are free, the last unit vector.
+    free_level : bool
+        Whether constants are free.
     tol : float
         Norms up to this are 0.
     """
 
     left: Floats
     span: Floats
-
+    free_level: bool
     tol: float
 
     @property
@@ -59,7 +65,7 @@ class Stratum:
 
     @cached_property
     def basis(self) -> Floats:
-        """Orthonormal rows that span it, (rank, d)."""
+        """Orthonormal rows that span it, (rank, D)."""
         left, values, _ = np.linalg.svd(self.span, full_matrices=False)
         return np.ascontiguousarray(left[:, values > _RANK].T)
 
@@ -69,17 +75,22 @@ class Stratum:
         return solutions(self.span, self.left, self.tol)
 
 
-def stratum(target: LineTarget, pattern: Pattern) -> Stratum:
+def stratum(target: LineTarget, pattern: Pattern, free_level: bool) -> Stratum:
     """Return the linear condition of a pattern; for a target with a linear part."""
     assert target.linear is not None
     left = target.linear.copy()
     for side, weight, line in zip(pattern, target.weights, target.lines, strict=True):
         left -= side * weight * line
     mixed = [t for t, side in enumerate(pattern) if side == MIXED]
-    return Stratum(left, target.lines[mixed].T, target.tol)
+    span = target.lines[mixed].T
+    if free_level:
+        span = np.concatenate([span, _constant_line(target)[:, None]], axis=1)
+    return Stratum(left, span, free_level, target.tol)
 
 
-def is_component(target: LineTarget, pattern: Pattern, mixed_free: int) -> bool:
+def is_component(
+    target: LineTarget, pattern: Pattern, mixed_free: int, levels: Levels = (False, False)
+) -> bool:
     """Whether networks with these sides, and pairwise different lines, make a component.
 
     Parameters
@@ -89,14 +100,19 @@ def is_component(target: LineTarget, pattern: Pattern, mixed_free: int) -> bool:
         Sides of the labelled groups.
     mixed_free : int
         Number J of mixed free groups. Uniform ones make no difference.
+    levels : (bool, bool)
+        Signs of b among the constant neurons that are not 0.
     """
+    free_level = target.level_free or any(levels)
     if target.linear is None:
-        return True
+        if not target.bias or target.level_free:
+            return True
+        return (target.constant != 0.0) == any(levels)
     if target.lines.shape[1] == 1:
         return _on_the_line(target, pattern)
     if mixed_free >= MANY:
         return True
-    found = stratum(target, pattern)
+    found = stratum(target, pattern, free_level)
     no_left = target.is_small(found.left)
     if mixed_free == 2:
         return bool(found.span.size) or not no_left
@@ -104,7 +120,28 @@ def is_component(target: LineTarget, pattern: Pattern, mixed_free: int) -> bool:
         return not _in_one_line(target, pattern, found, no_left)
     space = found.solutions
     mixed = [t for t, side in enumerate(pattern) if side == MIXED]
-    return space is not None and not pinned(space, target.weights[mixed], target.tol)
+    weights = np.concatenate([target.weights[mixed], [np.nan] * free_level])  # constants: no rule
+    if space is None or pinned(space, weights, target.tol):
+        return False
+    return target.level_free or not free_level or all(levels) or not _makes_nothing(space, target)
+
+
+def _makes_nothing(space: Solutions, target: LineTarget) -> bool:
+    """Whether the constants add up to 0 in all solutions.
+
+    With one sign of b they are then limits of a free line that turns to the constants.
+    """
+    last = np.zeros(len(space.point))
+    last[-1] = 1.0
+    value = space.fixed(last, _RANK)
+    return value is not None and abs(value) <= target.tol
+
+
+def _constant_line(target: LineTarget) -> Floats:
+    """Return (0, .., 0, 1), the line of neurons without a kink."""
+    line = np.zeros(target.lines.shape[1])
+    line[-1] = 1.0
+    return line
 
 
 def _on_the_line(target: LineTarget, pattern: Pattern) -> bool:
@@ -116,13 +153,17 @@ def _on_the_line(target: LineTarget, pattern: Pattern) -> bool:
 
 
 def _in_one_line(target: LineTarget, pattern: Pattern, found: Stratum, no_left: bool) -> bool:
-    """Whether L' + span is 0 or part of a labelled line: then v_j has no line of its own."""
+    """Whether L' + span is 0 or part of a line that is taken: then v_j has none of its own.
+
+    Taken are those of labelled groups and that of the constants.
+    """
     if found.rank >= 2:
         return False
-    mixed = [t for t, side in enumerate(pattern) if side == MIXED]
-    if not mixed and no_left:
+    if found.rank == 0 and no_left:
         return True
-    lines = target.lines[mixed] if mixed else target.lines
+    lines = list(found.span.T)
+    if not lines:
+        lines = [*target.lines, *([_constant_line(target)] if target.bias else [])]
     for line in lines:
         across = found.left - (found.left @ line) * line
         if target.is_small(across):

@@ -1,11 +1,13 @@
 r"""Targets of positively homogeneous activations: lines, their weights, and a linear part.
 
-sigma(z) = alpha |z| + lambda z, so without hidden bias
+sigma(z) = alpha |z| + lambda z. With v_k = w_k and X = x, or with hidden biases v_k = (w_k, b_k)
+and X = (x, 1),
 
-.. math:: f(x) = \alpha \sum_k a_k |w_k \cdot x| + \lambda \Big(\sum_k a_k w_k\Big) \cdot x + c,
+.. math:: f(x) = \alpha \sum_k a_k |v_k \cdot X| + \lambda \Big(\sum_k a_k v_k\Big) \cdot X + c,
 
-and only the lines of the w_k, the sums of a_k |w_k| on each of them and the vector sum a_k w_k
-matter (``docs/families-by-chart.md``).
+and only the lines of the v_k, the sums of a_k |v_k| on each of them and an affine function matter.
+With biases the neurons with w_k = 0 are constants, which belong to the affine function
+(``docs/families-by-chart.md``).
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from numpy.typing import NDArray
 from flowscape.branches.target import TEACHER_TOL
 from flowscape.errors import ProblemError
 from flowscape.problem.network import TwoLayer
-from flowscape.problem.symmetry import SymmetryClass, symmetry
+from flowscape.problem.symmetry import Symmetry, SymmetryClass, symmetry
 from flowscape.problem.teacher import Teacher
 
 Floats = NDArray[np.float64]
@@ -33,15 +35,23 @@ class LineTarget:
 
     Attributes
     ----------
-    lines : (m0, d) ndarray
+    lines : (m0, D) ndarray
         Unit vectors of the lines, each in the direction of its first neuron; different up to sign.
     weights : (m0,) ndarray
-        Sums of a_k |w_k| on the lines; not 0, except for d = 1, where the one line there is is
+        Sums of a_k |v_k| on the lines; not 0, except for D = 1, where the one line there is is
         always listed.
-    linear : (d,) ndarray or None
-        Sum of a_k w_k; None if lambda = 0, where it has no meaning.
+    linear : (D,) ndarray or None
+        Sum of a_k v_k, with biases also the constants divided by lambda in the last component;
+        None if lambda = 0, where it has no meaning.
     constant : float
-        Output bias.
+        What `linear` does not know of the constants: the output bias without hidden biases, all
+        constants if lambda = 0, else 0.
+    gains : (float, float)
+        sigma(1) and sigma(-1) about the kink: what constant neurons with b > 0 and b < 0 make.
+    bias : bool
+        Whether the student has hidden biases.
+    output_bias : bool
+        Whether the student has an output bias.
     group : (m,) ndarray of int
         The line of every neuron of the teacher before lines were dropped; -1: w = 0.
     notes : tuple of str
@@ -52,6 +62,9 @@ class LineTarget:
     weights: Floats
     linear: Floats | None
     constant: float
+    gains: tuple[float, float]
+    bias: bool
+    output_bias: bool
     group: NDArray[np.int64]
     notes: tuple[str, ...]
 
@@ -73,8 +86,39 @@ class LineTarget:
 
     @property
     def is_zero(self) -> bool:
-        """Whether the target is constant."""
-        return self.size == 0.0
+        """Whether the target is 0, up to an output bias."""
+        return self.size == 0.0 and (self.constant == 0.0 or not self.bias)
+
+    @property
+    def level_free(self) -> bool:
+        """Whether the output bias takes up all constants that neurons make."""
+        return self.bias and self.output_bias
+
+    @property
+    def alpha(self) -> float:
+        """Factor of |z|."""
+        return 0.5 * (self.gains[0] + self.gains[1])
+
+    @property
+    def per_constant(self) -> float:
+        """What a constant 1 adds to the last component of `linear`, or to `constant`."""
+        return 1.0 if self.linear is None else 2.0 / (self.gains[0] - self.gains[1])
+
+    def levels(self, sides: tuple[int, int]) -> tuple[bool, bool]:
+        """Return which signs of b, + and -, occur among constant neurons that are not 0."""
+        plus, minus = sides
+        return (plus > 0 and self.gains[0] != 0.0, minus > 0 and self.gains[1] != 0.0)
+
+    def has_silent(self, width: int) -> bool:
+        """Whether the networks of so many neurons, all with v = 0, are a component.
+
+        They are limits of others if constants of both signs, or of value 0, can be made with
+        outgoing weights of any signs.
+        """
+        if not self.is_zero or self.level_free:
+            return False
+        both = self.gains[0] * self.gains[1]
+        return not self.bias or both > 0.0 or (both < 0.0 and width == 1)
 
     def is_small(self, vector: Floats) -> bool:
         """Whether a vector of the size of the weights is round-off."""
@@ -87,7 +131,7 @@ def is_homogeneous(net: TwoLayer) -> bool:
 
 
 def line_target(net: TwoLayer, teacher: Teacher) -> LineTarget:
-    """Return the target of a student without hidden biases and with one output.
+    """Return the target of a student with one output.
 
     Raises
     ------
@@ -101,50 +145,91 @@ def line_target(net: TwoLayer, teacher: Teacher) -> LineTarget:
                 f"teacher has {name}={getattr(theirs, name)} and the student "
                 f"{name}={getattr(net, name)}; branches are known for equal ones only"
             )
-    if theirs.bias:
+    if theirs.bias and not net.bias:
         raise ProblemError(
-            "teacher has bias=True and the student bias=False; for a homogeneous activation "
-            "branches are known without biases only"
+            "teacher has bias=True and the student bias=False; give the student a bias"
         )
     parts = theirs.unpack(np.asarray(teacher.theta, dtype=np.float64))
-    lengths = np.linalg.norm(parts.w, axis=1)
-    weights, linear = parts.a * lengths, parts.a @ parts.w
-    notes: list[str] = []
+    found = symmetry(net.activation, net.bias)
+    gains = _gains(net, found)
+    a, v = parts.a, parts.w
+    constant = float(parts.c[0]) if parts.c is not None else 0.0
+    heads = np.linalg.norm(v, axis=1)
+    if net.bias:
+        biases = np.zeros(theirs.width) if parts.b is None else parts.b
+        v = np.concatenate([v, (biases - found.centre)[:, None]], axis=1)
+    lengths = np.linalg.norm(v, axis=1)
     tiny = TEACHER_TOL * max(1.0, float(lengths.max()))
-    if silent := int((lengths <= tiny).sum()):
-        notes.append(f"{silent} neuron(s) with zero input weight silent, dropped")
-    group, lines = np.full(theirs.width, -1), []
-    for k in np.flatnonzero(lengths > tiny):
-        unit = parts.w[k] / lengths[k]
+    group, lines, notes = _group(v, lengths, heads > tiny)
+    live = group >= 0
+    weights = a * lengths
+    total = float(np.abs(weights[live]).sum())
+    sums = np.array([weights[group == t].sum() for t in range(len(lines))])
+    keep = np.abs(sums) > _ROUNDING * total
+    if dropped := int((~keep).sum()):
+        notes.append(f"{dropped} line(s) with weight 0 dropped; what they add is linear")
+    unit_lines = np.array(lines).reshape(-1, v.shape[1])
+    if v.shape[1] == 1:
+        unit_lines, sums = np.ones((1, 1)), np.array([sums[keep].sum()])
+    else:
+        unit_lines, sums = unit_lines[keep], sums[keep]
+    linear = a[live] @ v[live]
+    if net.bias:
+        levels = np.concatenate([a * _made(gains, v[:, -1]) * ~live, [constant]])
+        constant = _clean(levels.sum(), np.abs(levels).sum() + np.hypot(*gains) * total)
+        if found.slope != 0.0:
+            linear[-1] += constant / found.slope
+            total += float(np.abs(levels).sum()) / abs(found.slope)
+            constant = 0.0
+    linear = np.where(np.linalg.norm(linear) > _ROUNDING * total, linear, 0.0)
+    return LineTarget(
+        lines=unit_lines,
+        weights=sums,
+        linear=linear if found.slope != 0.0 else None,
+        constant=constant,
+        gains=gains,
+        bias=net.bias,
+        output_bias=net.output_bias,
+        group=group,
+        notes=tuple(notes),
+    )
+
+
+def _group(
+    v: Floats, lengths: Floats, live: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], list[Floats], list[str]]:
+    """Return the line of every neuron, -1 without one, the lines, and notes."""
+    notes = []
+    if silent := int((~live).sum()):
+        notes.append(f"{silent} neuron(s) with zero input weight silent or constant, dropped")
+    group, lines = np.full(len(v), -1), []
+    for k in np.flatnonzero(live):
+        unit = v[k] / lengths[k]
         near = [t for t, line in enumerate(lines) if _parallel(unit, line)]
         if not near:
             lines.append(unit)
         group[k] = near[0] if near else len(lines) - 1
-    sums = np.array([weights[group == t].sum() for t in range(len(lines))])
-    sizes = np.array([np.abs(weights[group == t]).sum() for t in range(len(lines))])
     for t in range(len(lines)):
         if (members := int((group == t).sum())) > 1:
             notes.append(f"{members} neurons on one line merged")
-    total = float(sizes.sum())
-    keep = np.abs(sums) > _ROUNDING * total
-    if dropped := int((~keep).sum()):
-        notes.append(f"{dropped} line(s) with weight 0 dropped; what they add is linear")
-    found = np.array(lines).reshape(-1, net.inputs)
-    if net.inputs == 1:
-        found = np.ones((1, 1))
-        sums = np.array([sums[keep].sum()])
-    else:
-        found, sums = found[keep], sums[keep]
-    linear = np.where(np.linalg.norm(linear) > _ROUNDING * total, linear, 0.0)
-    tilted = symmetry(net.activation, False).slope != 0.0
-    return LineTarget(
-        lines=found,
-        weights=sums,
-        linear=linear if tilted else None,
-        constant=float(parts.c[0]) if parts.c is not None else 0.0,
-        group=group,
-        notes=tuple(notes),
-    )
+    return group, lines, notes
+
+
+def _gains(net: TwoLayer, found: Symmetry) -> tuple[float, float]:
+    """Return sigma(1) and sigma(-1) about the kink, exactly 0 where they are round-off."""
+    values = net.activation.values(found.centre + np.array([1.0, -1.0]), 0)[0]
+    alpha = 0.5 * float(values.sum())
+    size = abs(alpha) + abs(found.slope)
+    return tuple(_clean(alpha + side * found.slope, size) for side in (1.0, -1.0))
+
+
+def _made(gains: tuple[float, float], b: Floats) -> Floats:
+    """Return sigma about the kink."""
+    return np.where(b > 0.0, gains[0] * b, -gains[1] * b)
+
+
+def _clean(value: float, size: float) -> float:
+    return float(value) if abs(value) > _ROUNDING * size else 0.0
 
 
 def _parallel(one: Floats, other: Floats) -> bool:
