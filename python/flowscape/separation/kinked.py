@@ -170,7 +170,7 @@ def _slopes(s: Setting, found: list[Class], theta: Floats, x: Floats) -> list[Fl
         z, spread = inputs @ vectors.T, np.abs(inputs) @ np.abs(vectors.T)
         if np.any(np.abs(z) <= _NEAR * spread):
             return None
-        slopes.append(s.sigma(z[:, 0])[1])
+        slopes.append(s.sigma(z[:, 0] + s.centre)[1])
     return slopes if len(slopes) else None
 
 

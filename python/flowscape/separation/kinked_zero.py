@@ -62,12 +62,16 @@ def _arguments(s: Setting, theta: Floats, x: Floats) -> Floats:
 
 
 def _on_kinks(s: Setting, theta: Floats, x: Floats) -> Floats:
-    """Return points, and the nearest ones on the kinks: turning neurons change f there only."""
+    """Return points, the nearest ones on the kinks, and mirror images behind these.
+
+    Turning neurons change f near the kinks only, a constant that turns behind its new one.
+    """
     incoming = s.split(theta[None])[1][0]
     arguments, points = _arguments(s, theta, x), [x]
     for k, w in enumerate(incoming[:, : s.inputs]):
         if w.any():
-            points.append(x - arguments[:, k, None] * (w / (w @ w)))
+            across = arguments[:, k, None] * (w / (w @ w))
+            points += [x - across, x - 2.0 * across]
     return np.concatenate(points)
 
 

@@ -26,16 +26,31 @@ CASES = [
     (LEAKY, 4, 0, 2, False),
     (ABS, 3, 1, 2, False),
 ]
+SHIFTED = [{"name": "relu", "h": 0.5}]
+BIASED = [
+    ("relu", 2, 1, 2, False, True),
+    ("relu", 3, 1, 1, True, True),
+    (LEAKY, 3, 1, 1, False, True),
+    (SHIFTED, 2, 1, 1, True, True),
+    (ABS, 2, 1, 1, True, True),
+]
 
 
-def make(activation, m, m0, d, output_bias):
-    small = TwoLayer(max(m0, 1), d, activation, False, 1, output_bias)
+def make(activation, m, m0, d, output_bias, bias=False):
+    small = TwoLayer(max(m0, 1), d, activation, bias, 1, output_bias)
     theta = np.random.default_rng([m, m0, d]).normal(size=small.n_params)
     if m0 == 0:
         theta[:] = 0.0
     teacher = Teacher(small, theta)
-    net = TwoLayer(m, d, activation, False, 1, output_bias)
+    net = TwoLayer(m, d, activation, bias, 1, output_bias)
     return net, teacher, branches(net, teacher)
+
+
+def weights(net, theta):
+    """Input weights (m, d) and biases from the kink (m,)."""
+    parts = net.unpack(theta)
+    shift = 0.5 if str(net.activation) == str(TwoLayer(1, 1, SHIFTED).activation) else 0.0
+    return parts.w, (0.0 if parts.b is None else parts.b) + shift
 
 
 def jacobian(net, theta, x):
@@ -58,23 +73,29 @@ def solve(net, teacher, theta, x, reach):
     return None
 
 
-@pytest.mark.parametrize(("activation", "m", "m0", "d", "output_bias"), CASES)
-def test_verdicts_against_exhibits_and_searches(activation, m, m0, d, output_bias):
+@pytest.mark.parametrize(
+    ("activation", "m", "m0", "d", "output_bias", "bias"),
+    [*((*case, False) for case in CASES), *BIASED],
+)
+def test_verdicts_against_exhibits_and_searches(activation, m, m0, d, output_bias, bias):
     rng = np.random.default_rng(5)
-    net, teacher, family = make(activation, m, m0, d, output_bias)
+    net, teacher, family = make(activation, m, m0, d, output_bias, bias)
     probe = 3.0 * rng.normal(size=(200, d))
     seen = set()
     for orbit in family.orbits():
         branch = orbit.representative
-        if branch.blocks[0]:
+        if branch.blocks[0] and not bias:
             continue
-        for n in (*range(1, branch.codim + 3), 3 * branch.codim):
-            theta, x = branch.sample(rng), rng.normal(size=(n, d))
+        for n in (*range(1, branch.codim + 3), 3 * branch.codim, *[60] * 4 * bias):
+            # kinks are anywhere with biases: samples on both sides of them are far apart
+            theta, x = branch.sample(rng), (5.0 if bias else 1.0) * rng.normal(size=(4 * n, d))
+            w, b = weights(net, theta)
+            x = x[(np.abs(x @ w.T + b) > 1e-2).all(axis=1)][:n]  # for differences of step 1e-4
             found = branch.separation(x, theta)
             seen.add((found.verdict, found.reason))
             rank = np.linalg.matrix_rank(jacobian(net, theta, x), tol=1e-7)
             if found.reason is Reason.ONE_SIDE:
-                assert d > 1
+                assert d + bias > 1
                 assert max(map(len, branch.blocks)) > 1
             else:
                 assert rank == found.rank
@@ -83,10 +104,14 @@ def test_verdicts_against_exhibits_and_searches(activation, m, m0, d, output_bia
                 zero = imperfect_zero(branch, x, theta, distance=1e-3)
                 scale = 1.0 + np.abs(zero.theta).max() ** 2
                 assert np.abs(net(zero.theta, x) - teacher(x)).max() < 1e-11 * scale
-                both = [row[: m * (d + 1)].reshape(m, d + 1)[:, 1:] for row in (theta, zero.theta)]
-                w = np.concatenate(both)
-                kinks = [probe - np.outer(probe @ v, v / (v @ v)) for v in w]
-                at = np.concatenate([probe, *kinks])
+                at = [probe]
+                for row in (theta, zero.theta):
+                    w, b = weights(net, row)
+                    for v, level in zip(w, np.broadcast_to(b, m), strict=True):
+                        if v.any():  # on the kink, and behind it
+                            across = np.outer(probe @ v + level, v / (v @ v))
+                            at += [probe - across, probe - 2.0 * across]
+                at = np.concatenate(at)
                 assert np.abs(net(zero.theta, at) - teacher(at)).max() > 1e-9 * scale
                 assert zero.defect > 1e-9 * scale
                 assert branch.distance(zero.theta) > 1e-9
@@ -95,7 +120,7 @@ def test_verdicts_against_exhibits_and_searches(activation, m, m0, d, output_bia
                 assert found.verdict is SEPARATED
                 assert found.morse_bott is True
                 assert found.local_dimension == branch.dim
-                margins = np.abs(x @ theta[: m * (d + 1)].reshape(m, d + 1)[:, 1:].T).min()
+                margins = np.abs(x @ w.T + b).min()
                 reach = 1e-2 * min(0.1, margins)
                 for _ in range(3):
                     start = theta + reach * rng.normal(size=len(theta))

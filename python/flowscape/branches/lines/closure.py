@@ -165,6 +165,7 @@ def _in_cone(rows: Floats, vector: Floats) -> bool:
     """Whether a vector is a combination of rows with factors >= 0 (by all independent subsets)."""
     if np.linalg.norm(vector) <= _ZERO:
         return True
+    rows = rows[np.linalg.norm(rows, axis=1) > _RANK]
     for size in range(1, min(rows.shape) + 1):
         for chosen in combinations(range(len(rows)), size):
             part = rows[list(chosen)].T

@@ -1,0 +1,98 @@
+"""Which solutions of the equations of lines are limits: the cone of moves, by linear programs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from homogeneous import Student, family_of
+from scipy.optimize import linprog
+
+from flowscape.branches.lines.closure import BOTH, Moves, way
+
+
+def test_which_way_a_sum_can_move():
+    assert way([1.0, -1.0], [True, True]) == BOTH
+    assert way([1.0, 1.0], [True, True]) == 1
+    assert way([-1.0], [True]) == -1
+    assert way([-1.0, -1.0], [True, False]) == BOTH
+    assert way([1.0, 0.0], [True, True]) == BOTH  # a = 0 can become negative
+
+
+def by_linear_programs(columns, ways, free):
+    """Maximise what must not be 0 over the kernel in a box."""
+    n = columns.shape[1]
+    bounds = [(0 if one == 1 else -1, 0 if one == -1 else 1) for one in ways]
+    if any(free):
+        best = 0.0
+        for i in np.flatnonzero(free):
+            for sign in (1, -1):
+                goal = np.zeros(n)
+                goal[i] = -sign
+                best = max(best, -linprog(goal, A_eq=columns, b_eq=np.zeros(3), bounds=bounds).fun)
+        return best > 1e-6
+    bounded = [i for i, one in enumerate(ways) if one != BOTH]
+    if not bounded:
+        return True
+    # maximise the least of ways_i z_i
+    goal = np.zeros(n + 1)
+    goal[-1] = -1.0
+    rows = np.zeros((len(bounded), n + 1))
+    for row, i in zip(rows, bounded, strict=True):
+        row[i], row[-1] = -ways[i], 1.0
+    matrix = np.concatenate([columns, np.zeros((3, 1))], axis=1)
+    found = linprog(
+        goal,
+        A_ub=rows,
+        b_ub=np.zeros(len(rows)),
+        A_eq=matrix,
+        b_eq=np.zeros(3),
+        bounds=[*bounds, (0, 1)],
+    )
+    return -found.fun > 1e-6
+
+
+def test_moves_are_those_of_linear_programs(rng):
+    seen = set()
+    for _ in range(1500):
+        n = int(rng.integers(1, 7))
+        columns = rng.integers(-1, 2, size=(3, n)).astype(float)
+        columns = columns[:, np.linalg.norm(columns, axis=0) > 0]
+        n = columns.shape[1]
+        if n == 0:
+            continue
+        columns /= np.linalg.norm(columns, axis=0)
+        ways = tuple(int(one) for one in rng.choice([-1, BOTH, BOTH, 1], size=n))
+        free = tuple(bool(one) for one in rng.random(n) < 0.3)
+        wanted = by_linear_programs(columns, ways, free)
+        assert Moves(columns, ways, free).exist() == wanted, (columns, ways, free)
+        seen.add((wanted, any(free), any(ways)))
+    assert len(seen) >= 7
+
+
+@pytest.mark.parametrize(("a", "inside"), [(0.5, True), (-0.5, False)])
+def test_a_side_that_can_move_one_way_only(a, inside):
+    """Two lines, each with both sides: kinks at 0 and 1 and an output bias leave one dimension.
+
+    s_1 and s_2 are tied by s_1 + s_2 = 0; where both groups are at the end of what one sign of a
+    allows, they can leave it together, or not.
+    """
+    target = [(1.0, 1.0, 0.0), (-1.0, -1.0, 0.0), (1.0, 1.0, -1.0), (1.0, -1.0, 1.0)]
+    # relu(x) - relu(-x) + relu(x - 1) + relu(1 - x) = x + |x - 1|
+    student = Student(4, 1, "relu", True, True)
+    family = family_of(student, [target[0], target[2]], 0.0)
+    assert family.lines.m0 == 2
+    kind = "labelled 1+1, 1+1"
+    branch = next(b for b in family if b.kind == kind and b.signs == (1, -1, 1, -1))
+    # all of group 1 on its + side and of group 2 on its + side: s = (P_1, P_2), both at an end
+    rows = np.zeros((4, 3))
+    groups = branch.blocks[1:3]
+    for (first, second), one in zip(groups, (target[0], target[2]), strict=True):
+        rows[first] = one
+        rows[second, 0] = 0.5 if first == groups[0][0] else a
+    theta = np.append(rows.ravel(), 0.0)
+    x = np.linspace(-5.0, 5.0, 41)[:, None]
+    wanted = student.value(np.asarray(family.teacher.theta), x)
+    assert np.abs(student.value(theta, x) - wanted).max() < 1e-12
+    assert np.abs(branch.equations(theta)).max() < 1e-12
+    # a > 0 lets s_t fall, a < 0 lets it grow; s_1 + s_2 is fixed
+    assert bool(branch.contains(theta, 1e-9)) is not inside
