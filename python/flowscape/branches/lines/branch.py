@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Never
+from typing import Never
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,9 +14,6 @@ from flowscape.branches.lines.equations import LineEquations
 from flowscape.branches.lines.shapes import LineShape
 from flowscape.branches.lines.target import LineTarget
 from flowscape.errors import ProblemError, float_array
-
-if TYPE_CHECKING:
-    pass
 
 Floats = NDArray[np.float64]
 

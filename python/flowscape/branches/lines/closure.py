@@ -16,13 +16,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from flowscape.branches.lines.equations import LineEquations
+from flowscape.branches.lines.groups import LineGroups
 
 Floats = NDArray[np.float64]
 
@@ -96,7 +94,7 @@ class Moves:
 class Edge:
     """What the neurons of a stratum can do at a solution of its equations."""
 
-    def __init__(self, system: LineEquations, theta: Floats) -> None:
+    def __init__(self, system: LineGroups, theta: Floats) -> None:
         s = system.setting
         self.system, self.theta = system, theta
         tiny = _NO_PART * (1.0 + float(np.abs(theta).max()))

@@ -6,7 +6,6 @@ eps_k b_k >= 0 for constant neurons. Biases count from the kink.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -14,12 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flowscape.branches.lines.closure import BOTH, Edge
+from flowscape.branches.lines.groups import LineGroups
 from flowscape.branches.lines.rows import LineRows
-from flowscape.branches.lines.strata import Stratum, stratum
-from flowscape.branches.lines.target import LineTarget
 from flowscape.branches.location.nearest import nearest_zero
 from flowscape.branches.partitions import Blocks
-from flowscape.branches.setting import Setting
 
 Floats = NDArray[np.float64]
 
@@ -30,70 +27,8 @@ _LENGTH = 0.1
 
 
 @dataclass(frozen=True)
-class LineEquations:
-    """The equations of one branch.
-
-    Attributes
-    ----------
-    setting : Setting
-        The student, one output; biases are counted from its centre, which is 0 here.
-    target : LineTarget
-    blocks : tuple of tuple of int
-        Silent or constant neurons, labelled groups, free groups.
-    signs : tuple of int
-        eps_k.
-    silent : bool
-        Whether the neurons of the first block are silent: v = 0.
-    """
-
-    setting: Setting
-    target: LineTarget
-    blocks: Blocks
-    signs: tuple[int, ...]
-    silent: bool
-
-    @property
-    def labelled(self) -> Blocks:
-        """The labelled groups."""
-        return self.blocks[1 : 1 + self._m0]
-
-    @property
-    def free(self) -> Blocks:
-        """The free groups."""
-        return self.blocks[1 + self._m0 :]
-
-    @property
-    def _m0(self) -> int:
-        return 0 if self.silent else self.target.m0
-
-    @cached_property
-    def mixed_free(self) -> tuple[tuple[int, ...], ...]:
-        """The free groups with neurons on both sides."""
-        return tuple(b for b in self.free if len({self.signs[k] for k in b}) == 2)
-
-    @cached_property
-    def constants(self) -> tuple[int, ...]:
-        """The constant neurons that are not 0."""
-        block = () if self.silent else self.blocks[0]
-        return tuple(k for k in block if self.gain(k) != 0.0)
-
-    def gain(self, k: int) -> float:
-        """Return the constant that neuron k makes with a = 1 and |b| = 1."""
-        return self.target.gains[0 if self.signs[k] > 0 else 1]
-
-    @cached_property
-    def free_level(self) -> bool:
-        """Whether there are constants that can be anything."""
-        return not self.silent and (self.target.level_free or bool(self.constants))
-
-    @cached_property
-    def stratum(self) -> Stratum | None:
-        """The linear condition; None if lambda = 0 or all neurons are silent."""
-        if self.target.linear is None or self.silent:
-            return None
-        sides = [{self.signs[k] for k in block} for block in self.labelled]
-        pattern = tuple(0 if len(s) == 2 else s.pop() for s in sides)
-        return stratum(self.target, pattern, self.free_level)
+class LineEquations(LineGroups):
+    """The equations of one branch; attributes as in `LineGroups`."""
 
     @cached_property
     def linear_rows(self) -> Floats:
@@ -115,7 +50,7 @@ class LineEquations:
         if self.silent:
             return s.width * d + out
         r = len(self.blocks) - 1
-        return r + (s.width + self._m0 - r) * (d - 1) + len(self.linear_rows) + out
+        return r + (s.width + self.m0 - r) * (d - 1) + len(self.linear_rows) + out
 
     def system(self, theta: Floats, still: frozenset[int] = frozenset()) -> tuple[Floats, Floats]:
         """Return values (E,) and derivative (E, P) at a point (P,).
@@ -244,11 +179,6 @@ class LineEquations:
             self.v(start, k)[:] = 0.0
         return start
 
-    def v(self, theta: Floats, k: int) -> Floats:
-        """Return v_k of a point (P,), as a view."""
-        first = self.setting.v_index(k, 0)
-        return theta[first : first + self.setting.incoming]
-
     def _wrong_side(self, theta: Floats) -> frozenset[int]:
         least = -_INSIDE * (1.0 + float(np.abs(theta).max()))
         wrong = set()
@@ -265,11 +195,6 @@ class LineEquations:
                     lengths = {k: -length for k, length in lengths.items()}
                 wrong |= {k for k, length in lengths.items() if length < least}
         return frozenset(wrong)
-
-    def along(self, theta: Floats, block: Sequence[int]) -> Floats:
-        """Return the unit vector of the line of a free group."""
-        v = max((self.v(theta, k) for k in block), key=lambda one: float(one @ one))
-        return np.asarray(v / max(float(np.linalg.norm(v)), 1e-300))
 
     def _in_closure(self, theta: Floats) -> bool:
         """Whether a solution on the right sides is a limit of points of the stratum."""
