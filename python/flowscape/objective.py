@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -83,6 +83,7 @@ class Problem:
     loss_name: str
     l2: float
     teacher: Teacher | None
+    _scale: float = field(repr=False)
 
     def __init__(
         self,

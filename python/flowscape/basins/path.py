@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from flowscape.errors import OptionError, finite_array
 from flowscape.flow import Flow, gradient_flow
-from flowscape.limits import limit_flow
+from flowscape.limits.limit_flow import limit_flow
 from flowscape.objective import Problem
 
 __all__ = ["Path"]
@@ -18,6 +19,15 @@ Floats = NDArray[np.float64]
 
 # Absolute tolerance of flows from given starts, in units of rtol.
 _ATOL = 1e-3
+
+
+class _Options(TypedDict):
+    rtol: float
+    max_steps: int
+    t_max: float
+    save_at: Floats | None
+    extrapolate: bool
+    n_threads: int
 
 
 @dataclass(frozen=True)
@@ -93,7 +103,7 @@ class Path:
     ) -> Flow:
         """Return the flows at the parameters s (K,)."""
         rtol = self.rtol if rtol is None else rtol
-        options = {
+        options: _Options = {
             "rtol": rtol,
             "max_steps": self.max_steps,
             "t_max": t_max,

@@ -41,8 +41,7 @@ def linear_equations(
             weight = np.zeros(setting.outputs)
             _free_rows(rows, setting, block, signs)
         for o in range(setting.outputs):
-            terms = {setting.a_index(k, o): float(pull[k]) for k in block}
-            rows.add(terms, weight[o])
+            rows.add({setting.a_index(k, o): float(pull[k]) for k in block}, weight[o])
     _constant_rows(rows, setting, blocks[0], constant, slack)
     for terms, right in others:
         rows.add(terms, right)

@@ -84,12 +84,17 @@ def intersection_poset(family: Branches) -> IntersectionPoset:
     """
     check_family(family)
     if isinstance(family, ExponentialBranches):
-        plain = intersection_poset(family.image)
-        flats = tuple(
-            Flat(flat.members, PulledBackSubspace(flat.subspace, family.chart))
-            for flat in plain.flats
-        )
-        return IntersectionPoset(flats, plain.covers)
+        images, covers = _affine_poset(family.image)
+        flats = (Flat(at, PulledBackSubspace(image, family.chart)) for at, image in images)
+        return IntersectionPoset(tuple(flats), covers)
+    found, covers = _affine_poset(family)
+    return IntersectionPoset(tuple(Flat(*flat) for flat in found), covers)
+
+
+def _affine_poset(
+    family: Branches,
+) -> tuple[list[tuple[tuple[int, ...], AffineSubspace]], tuple[tuple[int, int], ...]]:
+    """Return the flats, each by its members and its subspace, and the covers."""
     everything = _listed(family)
     curved = next((b for b in everything if not b.is_affine), None)
     if curved is not None:
@@ -99,7 +104,9 @@ def intersection_poset(family: Branches) -> IntersectionPoset:
         )
     rng = np.random.default_rng(0)
     found: dict[tuple[int, ...], AffineSubspace] = {}
-    queue = [((i,), b.intersection(b)) for i, b in enumerate(everything)]
+    queue: list[tuple[tuple[int, ...], AffineSubspace | None]] = [
+        ((i,), b.intersection(b)) for i, b in enumerate(everything)
+    ]
     while queue:
         seed, subspace = queue.pop()
         if subspace is None:
@@ -116,8 +123,8 @@ def intersection_poset(family: Branches) -> IntersectionPoset:
             if i not in members:
                 queue.append(((*members, i), chosen[0].intersection(*chosen, everything[i])))
     order = sorted(found, key=lambda key: (-found[key].dim, key))
-    flats = tuple(Flat(key, found[key]) for key in order)
-    return IntersectionPoset(flats, tuple(_covers([set(key) for key in order])))
+    covers = tuple(_covers([set(key) for key in order]))
+    return [(key, found[key]) for key in order], covers
 
 
 def _listed(family: Branches) -> list[Branch]:

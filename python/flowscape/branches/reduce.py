@@ -154,7 +154,8 @@ def _smallest(
         return np.full(count, rounding * largest), rounding * largest * scale
     sizes = np.linalg.norm(outgoing, axis=1)
     kept = group >= 0
-    return rounding * np.bincount(group[kept], sizes[kept], minlength=count), rounding * terms
+    total = np.bincount(group[kept], sizes[kept], minlength=count).astype(np.float64, copy=False)
+    return rounding * total, rounding * terms
 
 
 def _group(

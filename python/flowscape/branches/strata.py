@@ -91,7 +91,7 @@ def level_stratum(deficit: Floats, mixed: Floats, others: int, tol: float) -> bo
     if flexible == 0 or others == 1:
         return bool(np.linalg.norm(deficit) <= tol) == (flexible == 0)
     weight = mixed[0]
-    return min(np.linalg.norm(deficit - weight), np.linalg.norm(deficit + weight)) > tol
+    return bool(min(np.linalg.norm(deficit - weight), np.linalg.norm(deficit + weight)) > tol)
 
 
 def linear_stratum(

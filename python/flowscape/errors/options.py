@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import numbers
 import operator
+import os
 from collections.abc import Iterable, Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -17,10 +19,14 @@ __all__ = [
     "check_choice",
     "check_count",
     "check_flag",
+    "check_instance",
     "check_keys",
+    "check_path",
     "check_positive",
     "check_real",
 ]
+
+_Kind = TypeVar("_Kind")
 
 
 def check_count(
@@ -73,6 +79,27 @@ def check_flag(
     if isinstance(value, bool | np.bool_):
         return bool(value)
     raise error(complaint(name, value, "must be true or false", remedy))
+
+
+def check_instance(
+    name: str,
+    value: object,
+    kind: type[_Kind],
+    remedy: str = "",
+    *,
+    error: type[ValueError] = OptionError,
+) -> _Kind:
+    """Return `value` if it is an object of this class; else name the class."""
+    if isinstance(value, kind):
+        return value
+    raise error(complaint(name, value, f"must be a {kind.__name__}", remedy))
+
+
+def check_path(name: str, value: object, remedy: str = "") -> Path:
+    """Return `value` as a Path if it is a string or a path."""
+    if isinstance(value, str | os.PathLike):
+        return Path(value)
+    raise OptionError(complaint(name, value, "must be a string or a path", remedy))
 
 
 def check_real(

@@ -98,7 +98,7 @@ def extrapolate(points: Floats, q: float) -> tuple[Floats, Floats]:
     return limit, error
 
 
-def _weighted(matrix: Floats, window: Floats) -> Floats:
+def _weighted(matrix: NDArray[np.floating], window: Floats) -> Floats:
     """Return matrix (C, K) times window (R, K, P), summed in a fixed order: (R, C, P)."""
     total = np.zeros((len(window), len(matrix), window.shape[2]))
     for k in range(window.shape[1]):

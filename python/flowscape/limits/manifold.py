@@ -71,7 +71,7 @@ class Manifold:
         """Return t with exp(mu_1 t) = scale u."""
         return (np.log(u) + np.log(self.scale)) / self.rate
 
-    def parameter(self, t: Floats) -> Floats:
+    def parameter(self, t: Floats | float) -> Floats:
         """Return u at the time t, the inverse of `time`; infinity where it overflows."""
         with np.errstate(over="ignore"):
             return np.exp(self.rate * t - np.log(self.scale))

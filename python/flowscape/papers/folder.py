@@ -49,7 +49,8 @@ def write(
     picture = f"{result.name}.png"
     skipped = (picture,) if draw and not available() else ()
     with new_folder(folder, force=force) as draft:
-        np.savez_compressed(draft / "data.npz", **result.numbers.arrays)
+        arrays = result.numbers.arrays
+        np.savez_compressed(draft / "data.npz", **arrays)  # type: ignore[arg-type]  # see DataFile
         if result.numbers.table:
             (draft / "table.csv").write_text(_csv(result), encoding="utf-8")
         (draft / "comparison.md").write_text(comparison_text(result), encoding="utf-8")

@@ -18,13 +18,13 @@ from flowscape.errors import (
     check_choice,
     check_count,
     check_flag,
+    check_instance,
     check_keys,
     check_positive,
-    describe,
     finite_array,
     float_array,
 )
-from flowscape.problem.activation import Activation
+from flowscape.problem.activation import Activation, ActivationSpec
 from flowscape.problem.hashing import content_hash
 from flowscape.problem.inputs import as_inputs
 from flowscape.problem.streams import Purpose, Seed, stream_key
@@ -45,9 +45,7 @@ def check_network(net: object) -> TwoLayer:
     ProblemError
         If it is anything else.
     """
-    if not isinstance(net, TwoLayer):
-        raise ProblemError(f"net={describe(net)} must be a TwoLayer; give the network")
-    return net
+    return check_instance("net", net, TwoLayer, "give the network", error=ProblemError)
 
 
 class Parameters(NamedTuple):
@@ -102,21 +100,29 @@ class TwoLayer:
 
     width: int
     inputs: int
-    activation: Activation = "tanh"  # type: ignore[assignment]  # any spec, converted below
-    bias: bool = True
-    outputs: int = 1
-    output_bias: bool = False
+    activation: Activation
+    bias: bool
+    outputs: int
+    output_bias: bool
 
-    def __post_init__(self) -> None:
-        convert = {
-            "width": check_count("width", self.width, "give the number of hidden neurons"),
-            "inputs": check_count("inputs", self.inputs, "give the input dimension"),
-            "activation": Activation.of(self.activation),
-            "bias": check_flag("bias", self.bias),
-            "outputs": check_count("outputs", self.outputs, "give the output dimension"),
-            "output_bias": check_flag("output_bias", self.output_bias),
+    def __init__(
+        self,
+        width: int,
+        inputs: int,
+        activation: ActivationSpec = "tanh",
+        bias: bool = True,
+        outputs: int = 1,
+        output_bias: bool = False,
+    ) -> None:
+        fields = {
+            "width": check_count("width", width, "give the number of hidden neurons"),
+            "inputs": check_count("inputs", inputs, "give the input dimension"),
+            "activation": Activation.of(activation),
+            "bias": check_flag("bias", bias),
+            "outputs": check_count("outputs", outputs, "give the output dimension"),
+            "output_bias": check_flag("output_bias", output_bias),
         }
-        for field, value in convert.items():
+        for field, value in fields.items():
             object.__setattr__(self, field, value)
         if self.n_params > MOST_PARAMETERS:
             raise OptionError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -173,7 +173,8 @@ def distances(result: RecoverResult, ax: Axes | None = None) -> Axes:
     )
     legend = ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1), markerscale=2)
     for handle in legend.legend_handles:
-        handle.set_alpha(1)
+        if handle is not None:
+            handle.set_alpha(1)
     return ax
 
 
@@ -187,19 +188,18 @@ def _scatter(
     verdict = result.verdict[rows]
     low, high = np.array(limits).T
     inside = ((points >= low) & (points <= high)).all(axis=1)
+    look: dict[str, Any] = {
+        "s": 13,
+        "alpha": 0.8,
+        "edgecolors": "white",
+        "linewidths": 0.3,
+        "zorder": 4,
+    }
+    if points.shape[1] == 3:
+        look["depthshade"] = False
     for i in np.unique(verdict):
         shown = points[(verdict == i) & inside]
-        depth = {"depthshade": False} if points.shape[1] == 3 else {}
-        ax.scatter(
-            *shown.T,
-            s=13,
-            color=style.colour(result.verdicts[i]),
-            alpha=0.8,
-            edgecolors="white",
-            linewidths=0.3,
-            zorder=4,
-            **depth,
-        )
+        ax.scatter(*shown.T, color=style.colour(result.verdicts[i]), **look)
 
 
 def _branch_colours(result: RecoverResult) -> tuple[str, str, str | None]:

@@ -49,9 +49,13 @@ def figure(result: RecoverResult) -> Figure:
     names = {"loss": "final loss"}
     if study.teacher is not None:
         names["generalization_error"] = "generalization error"
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
     columns = len(study.scales)
     fig = style.new_figure(1.9 + 2.2 * columns, 0.9 + 2.1 * len(names))
-    fig.get_layout_engine().set(wspace=0.06)
+    engine = fig.get_layout_engine()
+    assert isinstance(engine, ConstrainedLayoutEngine)
+    engine.set(wspace=0.06)
     axes = fig.subplots(len(names), columns, sharex=True, sharey="row", squeeze=False)
     for i, (column, label) in enumerate(names.items()):
         for j, scale in enumerate(study.scales):

@@ -238,14 +238,14 @@ def sigma_with_error(
     rounding changes value and slope by the next derivative, and sigma'' by the third, which for
     all named functions is at most a few times the sum of the first three.
     """
-    values = setting.activation.compiled_values(z, 2)
+    value, slope, second = setting.activation.compiled_values(z, 2)
     size = np.zeros_like(z)
     for term in setting.activation.terms:
-        parts = values
+        parts: tuple[Floats, ...] = (value, slope, second)
         if len(setting.activation.terms) > 1:
             parts = Activation((term,)).compiled_values(z, 2)
         size += np.abs(parts[0]) + np.abs(parts[1]) + np.abs(parts[2])
     steepest = max(abs(term.s) for term in setting.activation.terms)
     shift = max(abs(term.h) for term in setting.activation.terms)
     size *= _ROUNDINGS * (1.0 + shift + steepest * spread)
-    return values, size
+    return (value, slope, second), size

@@ -81,7 +81,7 @@ def common_root(forms: Floats, error: float, rng: np.random.Generator) -> FormsA
         return _one_form(forms[0], error)
     if len(forms) < forms.shape[1]:
         for _ in range(_STARTS):
-            root, number = _newton(forms, error, rng.normal(size=forms.shape[1]))
+            root, number = _newton(forms, error, rng.normal(size=(forms.shape[1],)))
             if number < 0.5:  # a root is near; go there, unless the first steps wandered
                 root, number = _newton(forms, error, root)
             if number < 0.5:

@@ -150,9 +150,9 @@ def at_outputs(branch: BranchParts, theta: Floats) -> PointOfOutputs:
     constant = None
     if k:
         # sum a_k sigma(b_k) = 0 leaves the outgoing weights one dimension less
-        group = branch.constant_group
-        bound = group.kind in (CURVED, LEVEL) and not group.is_free
-        less = int(bound and not np.any(group.target))
+        at_rest = branch.constant_group
+        bound = at_rest.kind in (CURVED, LEVEL) and not at_rest.is_free
+        less = int(bound and not np.any(at_rest.target))
         generic = min(len(k) - less, s.outputs) if slope[k].all() else 0
         if not generic and slope[k].any():
             raise ProblemError(

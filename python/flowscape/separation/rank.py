@@ -37,7 +37,7 @@ class Rank:
 
 def full_rank(matrix: Floats, error: Floats) -> Rank:
     """Return whether matrices (S, n, k), known up to entrywise errors, have full rank."""
-    values = np.linalg.svd(matrix, compute_uv=False)
+    values = np.asarray(np.linalg.svd(matrix, compute_uv=False), dtype=np.float64)
     if values.shape[-1] == 0:
         none = np.zeros(len(matrix))
         return Rank(np.ones(len(matrix), dtype=np.bool_), none, none)

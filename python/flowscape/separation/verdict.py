@@ -150,7 +150,7 @@ def _points(
 ) -> list[_Point]:
     generic = at(branch, branch.sample(rng))
     if row is None:
-        return [generic, *(at(branch, branch.sample(rng)) for _ in range(_POINTS - 1))]
+        return [generic] + [at(branch, branch.sample(rng)) for _ in range(_POINTS - 1)]
     point = at(branch, member_of(branch, row))
     if point.rank != generic.rank or _coincide(point):
         raise ProblemError(

@@ -151,7 +151,8 @@ class DataFile:
     def save(self, path: Path) -> None:
         """Write the samples as the NPZ file that `read_samples` reads."""
         arrays = {"x": self.x, "y": self.y, "weights": self.weights}
-        np.savez(path, **{name: array for name, array in arrays.items() if array is not None})
+        given = {name: array for name, array in arrays.items() if array is not None}
+        np.savez(path, **given)  # type: ignore[arg-type]  # the stub sees a name `allow_pickle`
 
 
 def read_samples(

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from flowscape.errors import StoreError
+from flowscape.errors import StoreError, check_path
 from flowscape.sweep.branch_rows import BranchRow
 from flowscape.sweep.columns import fault
 from flowscape.sweep.results import RecoverResult
@@ -95,7 +95,8 @@ def write_result(result: RecoverResult, folder: Path) -> None:
     (folder / "study.toml").write_text(study.to_toml(), encoding="utf-8")
     if study.data is not None:
         study.data.save(folder / DATA_COPY)
-    np.savez(folder / "runs.npz", **dict(result.runs))
+    runs = dict(result.runs)
+    np.savez(folder / "runs.npz", **runs)  # type: ignore[arg-type]  # as in `DataFile.save`
     (folder / "samples.csv").write_text(samples_csv(study))
     manifest = {
         "schema": SCHEMA,
@@ -116,7 +117,7 @@ def load(path: str | Path) -> RecoverResult:
         If it is not a result folder, has another schema version, or its files do not belong
         together.
     """
-    path = Path(path)
+    path = check_path("path", path, "give the folder that `recover` wrote")
     manifest = _manifest(path)
     try:
         study = Study.from_toml(path / "study.toml")

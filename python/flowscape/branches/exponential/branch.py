@@ -21,7 +21,9 @@ from flowscape.branches.location.nearest import nearest_zero
 from flowscape.errors import ProblemError, check_positive, float_array
 
 if TYPE_CHECKING:
-    from flowscape.separation.verdict import Separation
+    from flowscape.problem.streams import check_generator
+from flowscape.problem.streams import check_generator
+from flowscape.separation.result import Separation
 
 __all__ = ["ExponentialBranch", "PulledBackSubspace"]
 
@@ -157,7 +159,7 @@ class ExponentialBranch(Branch):
 
     def sample(self, rng: np.random.Generator) -> Floats:
         """Return a random member (P,): standard normal in what is free of (A, w, b)."""
-        biases = rng.normal(size=(1, self.setting.width))
+        biases = check_generator(rng).normal(size=(1, self.setting.width))
         return self.chart.lift(self.image.sample(rng)[None], biases)[0]
 
     def distance(self, theta: ArrayLike) -> Floats:
@@ -197,10 +199,10 @@ class ExponentialBranch(Branch):
             return replace(found, dim=self.dim, n_params=self.setting.n_params)
         row = float_array("theta", theta, (self.setting.n_params,))
         found = self.image.separation(x, self.chart.image(row[None])[0], rng=rng)
-        root = None
+        root: Floats | None = None
         if found.root is not None:
-            root = np.linalg.lstsq(self.chart.derivative(row), found.root, rcond=None)[0]
-            root /= np.linalg.norm(root)
+            along = np.linalg.lstsq(self.chart.derivative(row), found.root, rcond=None)[0]
+            root = np.asarray(along / np.linalg.norm(along), dtype=np.float64)
         return replace(found, dim=self.dim, n_params=self.setting.n_params, root=root)
 
     def linear_equations(self) -> tuple[Floats, Floats]:

@@ -50,10 +50,12 @@ def without_bias(teacher: Teacher) -> Teacher:
     if not is_exponential(net):
         return teacher
     parts = net.unpack(np.asarray(teacher.theta, dtype=np.float64))
+    bias = parts.b
+    assert bias is not None  # an exponential network has biases
     rate = rate_of(net.activation)
     plain = replace(net, bias=False)
     with np.errstate(over="ignore", invalid="ignore"):
-        growth = np.exp(rate * parts.b)
+        growth = np.exp(rate * bias)
         outgoing = parts.a * (growth if net.outputs == 1 else growth[:, None])
     largest, given = (np.abs(w.reshape(net.width, -1)).max(axis=1) for w in (outgoing, parts.a))
     out = ~np.isfinite(largest) | ((given > 0) & (largest < np.finfo(np.float64).tiny))
@@ -61,11 +63,10 @@ def without_bias(teacher: Teacher) -> Teacher:
         k = int(np.argmax(out))
         verb = "underflows" if largest[k] < 1.0 else "overflows"
         raise ProblemError(
-            f"teacher has b[{k}]={parts.b[k]}, and a e^(kb) with k={rate} {verb}; it must be a "
+            f"teacher has b[{k}]={bias[k]}, and a e^(kb) with k={rate} {verb}; it must be a "
             "normal number, as it is the outgoing weight of the same neuron without bias"
         )
-    named = {"a": outgoing, "w": parts.w}
-    return Teacher(plain, plain.pack(**named, **({"c": parts.c} if net.output_bias else {})))
+    return Teacher(plain, plain.pack(a=outgoing, w=parts.w, c=parts.c))
 
 
 @dataclass(frozen=True)

@@ -42,12 +42,12 @@ class ExponentialBranches(Branches):
         self.message = self.image.message
 
     @property
-    def shapes(self) -> tuple[Shape, ...]:  # type: ignore[override]
+    def shapes(self) -> tuple[Shape, ...]:
         """The orbits, without their sets."""
         return self.image.shapes
 
     @property
-    def ends(self) -> tuple[int, ...]:  # type: ignore[override]
+    def ends(self) -> tuple[int, ...]:
         """Cumulative numbers of sets of the orbits."""
         return self.image.ends
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,15 @@ __all__ = ["NEAR", "RTOL", "RUNS", "Approach", "approach", "approaches", "branch
 
 Floats = NDArray[np.float64]
 
-RTOL = {"rtol": 1e-10, "atol": 1e-14}
+
+class Tolerances(TypedDict):
+    """Tolerances of a flow."""
+
+    rtol: float
+    atol: float
+
+
+RTOL: Tolerances = {"rtol": 1e-10, "atol": 1e-14}
 RUNS = 6
 """Flows of one `approaches`, if all reach their limits."""
 NEAR = 0.05

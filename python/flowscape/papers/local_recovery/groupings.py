@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from functools import cache
 from itertools import product
 
@@ -38,7 +38,9 @@ def key(branch: Branch) -> tuple[Groups, frozenset[tuple[int, ...]]]:
     return tuple(groups[:m0]), frozenset(groups[m0:])
 
 
-def equations(m: int, d: int, labelled: Groups, free: Sequence[tuple[int, ...]]) -> list[list[int]]:
+def equations(
+    m: int, d: int, labelled: Groups, free: Collection[tuple[int, ...]]
+) -> list[list[int]]:
     """Return the equations (A | b) of a closure, target a_t = t + 2, w_t = (5^t, 5^t + 1, ...)."""
     size = d + 1
     rows = []

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +15,13 @@ from numpy.typing import NDArray
 from flowscape.branches import Branch, Branches, branches
 from flowscape.objective import Problem
 from flowscape.problem import Activation, Samples, Teacher, TwoLayer
+from flowscape.problem.activation import ActivationSpec
 
 __all__ = ["GENERIC", "Case", "cases", "draw", "example", "features", "rank"]
 
 Floats = NDArray[np.float64]
 
-GENERIC: dict[str, Any] = {
+GENERIC: dict[str, ActivationSpec] = {
     "exp(z)": "exp",
     "tanh(z+0.7)": {"name": "tanh", "h": 0.7},
     "sigmoid(z-0.9)": {"name": "sigmoid", "h": -0.9},
@@ -91,7 +91,7 @@ class Case:
         return np.abs(self.net(theta, probe) - wanted).max(axis=-1) / np.abs(wanted).max()
 
 
-def case(activation: Any, m: int, m0: int, d: int, key: int = 0) -> Case:
+def case(activation: ActivationSpec, m: int, m0: int, d: int, key: int = 0) -> Case:
     """Return a network and a random target with |a| between 1/2 and 3/2."""
     rng = draw(m, m0, d, key)
     net = TwoLayer(width=m, inputs=d, activation=activation, bias=False)
@@ -123,7 +123,7 @@ def cases() -> Iterator[Case]:
     yield from _cases()
 
 
-def features(activation: Any, w: Floats, x: Floats, slopes: int | None = None) -> Floats:
+def features(activation: ActivationSpec, w: Floats, x: Floats, slopes: int | None = None) -> Floats:
     """Return matrix (7) of the paper: columns sigma(w_t.x_i), then sigma'(w_t.x_i) x_i.
 
     Parameters

@@ -26,7 +26,7 @@ def follow(field: Field, start: Floats, end: float, step: float) -> tuple[Floats
         k3 = field(u + 0.5 * step * k2)
         u = u + step / 6.0 * (k1 + 2.0 * (k2 + k3) + field(u + step * k3))
         points[i + 1] = u
-    return step * np.arange(count + 1), points
+    return step * np.arange(count + 1.0), points
 
 
 def no_centre(key: int) -> Field:

@@ -84,6 +84,7 @@ def alignment(
         t_max=compared[-1] + shift,
         n_threads=n_threads,
     ).flow.thetas
+    assert exact is not None
     distances = []
     for alpha in alphas.tolist():
         later = np.log(1.0 / alpha) / about.rate + compared
@@ -96,6 +97,7 @@ def alignment(
             t_max=later[-1],
             n_threads=n_threads,
         )
+        assert flow.thetas is not None
         distances.append(float(np.abs(flow.thetas - exact).max()))
     values = np.array(distances)
     exponents = np.diff(np.log(values)) / np.diff(np.log(alphas))

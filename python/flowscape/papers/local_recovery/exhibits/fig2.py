@@ -35,18 +35,19 @@ def compute(*, n_threads: int | None = None, members: int = 200) -> Numbers:
         )
         dims.append(branch.dim)
         defect = max(defect, float(one.defect(theta).max()))
-    meetings = {}
-    for i, j in ((0, 1), (0, 2), (1, 2)):
-        found = family[i].intersection(family[j])
-        meetings[i + 1, j + 1] = None if found is None else (found.dim, found.point)
+    meetings = {
+        (i + 1, j + 1): family[i].intersection(family[j]) for i, j in ((0, 1), (0, 2), (1, 2))
+    }
     a, w = float(target.a[0]), target.w[0]
     said = {(1, 2): [a, *w, 0.0, *w], (1, 3): [0.0, *w, a, *w]}
     order = family[1].contains(said[1, 2], 1e-9)
     corners = [said[1, 2], said[1, 3]] if order else [said[1, 3], said[1, 2]]
+    met = (meetings[1, 2], meetings[1, 3])
     gaps = [
-        float(np.abs(meetings[1, k][1] - c).max()) for k, c in ((2, corners[0]), (3, corners[1]))
-    ]  # type: ignore[index]
-    points = all(meetings[1, k] is not None and meetings[1, k][0] == 0 for k in (2, 3))  # type: ignore[index]
+        np.inf if found is None else float(np.abs(found.point - corner).max())
+        for found, corner in zip(met, corners, strict=True)
+    ]
+    points = all(found is not None and found.dim == 0 for found in met)
     arrays["corners"] = np.array(corners)
     comparison = [
         Comparison.of(

@@ -38,7 +38,15 @@ def compute_1(*, n_threads: int | None = None) -> Numbers:
             abs(one.exponent - 0.5) < 0.05 and not x for one, x in zip(runs, linear, strict=True)
         ]
         fourth = [slope(one.gap[one.late], one.loss[one.late]) for one in runs]
-        row = (f"Q{r}", n, len(runs), sum(linear), sum(loss), sum(slow), float(np.mean(fourth)))
+        row: tuple[float | str, ...] = (
+            f"Q{r}",
+            n,
+            len(runs),
+            sum(linear),
+            sum(loss),
+            sum(slow),
+            float(np.mean(fourth)),
+        )
         for key, value in zip(table, row, strict=True):
             table[key].append(value)
         for name in ("t", "gap", "loss"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -128,7 +130,7 @@ def theorem_5_3_b(power: int = 2) -> Finding:
     )
 
 
-def _at_least(power: int, found: list[float], *, printed: Verdict, **evidence: object) -> Finding:
+def _at_least(power: int, found: list[float], *, printed: Verdict, **evidence: Any) -> Finding:
     """Return the finding that all fitted exponents, one of each flow, are at least `power`."""
     return between(
         power - 0.1,

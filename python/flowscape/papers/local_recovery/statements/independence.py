@@ -11,12 +11,12 @@ from flowscape.papers.finding import Finding, holds_if, no_exception
 from flowscape.papers.local_recovery.elimination import integer_rank
 from flowscape.papers.local_recovery.ledger import STATEMENTS
 from flowscape.papers.local_recovery.setting import GENERIC, draw, features, rank
-from flowscape.problem import Activation
+from flowscape.problem.activation import Activation, ActivationSpec
 
 Floats = NDArray[np.float64]
 
 
-ODD_OR_EVEN = {
+ODD_OR_EVEN: dict[str, ActivationSpec] = {
     "tanh(z)": "tanh",
     "sin(z)": "sin",
     "cos(z)": "cos",
@@ -26,7 +26,7 @@ ODD_OR_EVEN = {
 }
 
 
-EXP_MINUS_Z = ["exp", {"name": "polynomial", "c": -1.0, "coefficients": [0.0, 1.0]}]
+EXP_MINUS_Z: ActivationSpec = ["exp", {"name": "polynomial", "c": -1.0, "coefficients": [0.0, 1.0]}]
 
 
 @STATEMENTS.measured(
@@ -65,7 +65,7 @@ def lemma_3_1(odd: bool = True) -> Finding:
     return no_exception(bad, instances=instances, printed=holds_if(printed == 0))
 
 
-def _dependent(activation: object, r: int, d: int, key: int, mirrored: bool) -> bool:
+def _dependent(activation: ActivationSpec, r: int, d: int, key: int, mirrored: bool) -> bool:
     """Return whether r neurons with distinct w, two of them w and -w if `mirrored`, depend."""
     rng = draw(r, d, key)
     w = rng.normal(size=(r, d))
@@ -107,7 +107,7 @@ def corollary_3_1(also: str = "") -> Finding:
     return no_exception(len(wrong), instances=instances, wrong=", ".join(wrong))
 
 
-def _pairs_depend(spec: object, r: int) -> bool:
+def _pairs_depend(spec: ActivationSpec, r: int) -> bool:
     """Return whether sigma(+-w_1 x), ..., sigma(+-w_r x) depend, d = 1."""
     w = np.linspace(0.6, 1.6, r)[:, None]
     w = np.concatenate([w, -w])

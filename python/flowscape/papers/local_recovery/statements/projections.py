@@ -55,8 +55,8 @@ def projections_example(power: int = 4) -> Finding:
 
     axes = ""
     for axis in np.eye(3):
-        second = [(loss(s * axis) + loss(-s * axis)) / s**2 for s in (h, 0.1 * h)]
-        curved = second[1] > 0.5 * second[0] > 0.0
+        wide, near = [(loss(s * axis) + loss(-s * axis)) / s**2 for s in (h, 0.1 * h)]
+        curved = near > 0.5 * wide > 0.0
         axes += "s" if curved else "c" if loss(h * axis) > 0.0 else "p"
     y = 0.7
     middle = np.array([0.0, y, 0.0])

@@ -31,6 +31,14 @@ _TAILS: dict[str, _Tail] = {
 }
 
 
+def _shifted(tail: _Tail, shift: float) -> _Tail:
+    return lambda x: tail(x - shift)
+
+
+def _values(activation: Activation) -> _Tail:
+    return lambda z: activation.values(z, 0)[0]
+
+
 def _falls_rapidly(tail: _Tail) -> bool:
     """Return whether min |s(y)/s(x)| over |x| - |y| >= gap grows without bound with the gap."""
     sizes = np.array([4.0, 8.0, 12.0, 16.0])
@@ -59,10 +67,7 @@ def examples_3_1(shift: float = 0.4) -> Finding:
     """Look at ratios far out."""
     wrong = []
     for name, tail in _TAILS.items():
-
-        def moved(x: Floats, tail: _Tail = tail) -> Floats:
-            return tail(x - shift)
-
+        moved = _shifted(tail, shift)
         far = np.array([9.0, 10.0, 11.0])
         wrong += [] if _falls_rapidly(tail) else [f"{name} does not fall"]
         wrong += [] if np.all(tail(far) == tail(-far)) else [f"{name} is not even"]
@@ -103,12 +108,12 @@ def proposition_3_1(mirrored: bool = False) -> Finding:
         tail = _TAILS[name]
         for shift, mirror in ((0.4, True), (0.0, mirrored)):
             for r, d in ((2, 1), (3, 1), (4, 2)):
-                bad += _tails_depend(lambda z, t=tail, b=shift: t(z - b), r, d, mirror)
+                bad += _tails_depend(_shifted(tail, shift), r, d, mirror)
                 instances += 1
     for spec in ("sigmoid", "softplus"):
         for shift, mirror in ((-0.4, True), (0.0, False)):
             one = Activation.of({"name": spec, "h": shift})
-            bad += _tails_depend(lambda z, a=one: a.values(z, 0)[0], 4, 2, mirror)
+            bad += _tails_depend(_values(one), 4, 2, mirror)
             instances += 1
     return no_exception(bad, instances=instances)
 

@@ -13,7 +13,7 @@ from flowscape.papers.local_recovery.statements.independence import (
     ODD_OR_EVEN,
     is_generic,
 )
-from flowscape.problem import Activation
+from flowscape.problem.activation import Activation, ActivationSpec
 
 Floats = NDArray[np.float64]
 
@@ -55,7 +55,7 @@ def corollary_3_2(activation: str = "") -> Finding:
 
 
 def _separating_share(
-    spec: object, w: Floats, n: int, sets: int, line: bool = False, key: int = 0
+    spec: ActivationSpec, w: Floats, n: int, sets: int, line: bool = False, key: int = 0
 ) -> float:
     """Return the share of Gaussian input sets with full rank; with `line` the inputs lie on one."""
     rng = draw(n, sets, key)

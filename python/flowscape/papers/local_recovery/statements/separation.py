@@ -71,10 +71,9 @@ def lemma_4_2_a(more: int = 0) -> Finding:
         for branch in one.family:
             theta = branch.sample(draw(k, branch.index, 62))
             other = one.net.unpack(theta)
-            theta = [theta, branch.project(one.net.pack(a=other.a, w=np.zeros_like(other.w)))]
+            corner = branch.project(one.net.pack(a=other.a, w=np.zeros_like(other.w)))
             w = np.broadcast_to(one.teacher.parameters.w[0], other.w.shape)
-            theta.append(branch.project(one.net.pack(a=other.a, w=w)))
-            for row in theta:
+            for row in (theta, corner, branch.project(one.net.pack(a=other.a, w=w))):
                 bad += rank(_jacobian(one, row, x)) != len(x)
                 instances += 1
     one = example()
@@ -232,7 +231,7 @@ def figure_7_caption(inside: bool = True) -> Finding:
     one = example()
     branch = next(b for b in one.family if b.r == 1)
     x = draw(69).normal(size=(2000, 4, 2))
-    found = branch.separation(x).verdict
+    found = np.asarray(branch.separation(x).verdict)
     within = np.zeros(len(x), dtype=bool)
     for i in range(4):
         a, b, c = (x[:, j] for j in range(4) if j != i)

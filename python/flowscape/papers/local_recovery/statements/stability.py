@@ -98,7 +98,8 @@ def table_2(shift: int = 0) -> Finding:
     for branch in sorted(example().representatives, key=lambda b: b.r):
         for n in range(1, 8):
             x = draw(n, branch.r, 76).normal(size=(40, n, 2))
-            share = float((branch.separation(x).verdict == SeparationVerdict.SEPARATED).mean())
+            found = np.asarray(branch.separation(x).verdict)
+            share = float((found == SeparationVerdict.SEPARATED).mean())
             cells.append(share)
             stable = n >= branch.r + (3 - branch.r) * 2 - shift
             bad += (stable and share < 1.0) or (n <= 3 and share > 0.0)

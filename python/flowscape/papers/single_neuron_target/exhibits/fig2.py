@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +45,7 @@ def compute(*, n_threads: int | None = None, points: int = 400) -> Numbers:
     t = np.linspace(-3.0 / mu, 60.0 / mu, points)
     limit = limit_flow(prob, found.ratio, rtol=1e-9, t_max=t[-1], save_at=t).flow.thetas
     assert limit is not None
-    flows, descents = [], []
+    paths, walks = [], []
     for start, amplitude in zip(starts, found.amplitude, strict=True):
         shifted = t - np.log(amplitude) / mu
         path = gradient_flow(
@@ -57,15 +57,17 @@ def compute(*, n_threads: int | None = None, points: int = 400) -> Numbers:
             save_at=shifted,
             n_threads=n_threads,
         )
-        flows.append(path.thetas)
+        assert path.thetas is not None
+        paths.append(path.thetas)
         # A step multiplies the leading part by 1 + lr mu, a time lr by exp(lr mu).
         steps = np.round(t / _RATE - np.log(amplitude) / np.log1p(_RATE * mu)).astype(int)
         walk = gradient_descent(
             prob, start, learning_rate=_RATE, steps=int(steps[-1]), save_at=steps
         )
-        descents.append(walk.thetas)
-    flows, descents = np.array(flows), np.array(descents)
-    arrays = {
+        assert walk.thetas is not None
+        walks.append(walk.thetas)
+    flows, descents = np.array(paths), np.array(walks)
+    arrays: dict[str, NDArray[Any]] = {
         "t": t,
         "scales": np.array(_SCALES),
         "limit": limit,
@@ -79,7 +81,7 @@ def compute(*, n_threads: int | None = None, points: int = 400) -> Numbers:
     spread = np.abs(descents - limit).max(axis=(1, 2))
     late = np.abs(descents - limit)[:, -1].max()
     listed = ", ".join(f"{g:.0e} (scale {s:g})" for s, g in zip(_SCALES, gap, strict=True))
-    table = {
+    table: dict[str, list[float]] = {
         "scale": list(_SCALES),
         "largest_distance_of_flow_from_limit": gap.tolist(),
         "largest_distance_of_descent_from_limit": spread.tolist(),

@@ -144,13 +144,13 @@ def _nearest_is_q1(theta: Floats, *, in_picture: bool) -> NDArray[np.bool_]:
 def draw(arrays: Mapping[str, NDArray]) -> Figure:
     """Draw the limits in space, and the branch of every seed against its ratio."""
     fig = style.new_figure(9.8, 4.6)
-    left, right = fig.add_gridspec(1, 2, width_ratios=[1.15, 1.0])
+    grid = fig.add_gridspec(1, 2, width_ratios=[1.15, 1.0])
     names = arrays["branch_names"].tolist()
     colours = point_colours(arrays["kind"], arrays["branch"], names)
-    space = fig.add_subplot(left, projection="3d")
+    space = fig.add_subplot(grid[0], projection="3d")
     pair_in_space(space, arrays["theta"], colours)
     space.set_title("(a) limits of the flows")
-    ax = fig.add_subplot(right)
+    ax = fig.add_subplot(grid[1])
     ratio = arrays["imbalance_ratio"]
     seeds = np.arange(len(ratio))
     q1 = arrays["descent_q1"]

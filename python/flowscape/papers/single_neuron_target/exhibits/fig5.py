@@ -54,7 +54,7 @@ def compute(
     # Steps are counted from where the leading part would have norm 1.
     late = np.unique(np.geomspace(100, steps, points // 3).astype(int))
     step = np.concatenate([np.arange(-120, 1000, 5), late[late >= 1000]])
-    paths = []
+    walks = []
     for start, shift in zip(starts, _SHIFTS, strict=True):
         wanted = step + shift
         walk = gradient_descent(
@@ -65,8 +65,9 @@ def compute(
             save_at=wanted,
             n_threads=n_threads,
         )
-        paths.append(walk.thetas)
-    paths = np.array(paths)
+        assert walk.thetas is not None
+        walks.append(walk.thetas)
+    paths = np.array(walks)
     early = step <= 1000
     t = step[early] * growth / at_0_rate
     flow = limit_flow(prob, c, rtol=1e-8, t_max=t[-1], save_at=t, method="rk45").flow.thetas

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +29,7 @@ def compute(*, n_threads: int | None = None, count: int = 81, seed: int = 0) -> 
     found, error = by_ratio(_N, seed, ratio, n_threads)
     names = branch_names(example_1(uniform_inputs(_N, 3, seed)))
     label = np.array([names[b] if b >= 0 else "-" for b in found.branch])
-    arrays = {
+    arrays: dict[str, NDArray[Any]] = {
         "ratio": ratio,
         "theta": found.theta,
         "theta_error": found.theta_error,

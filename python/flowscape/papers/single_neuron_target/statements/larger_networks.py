@@ -23,6 +23,7 @@ from flowscape.papers.single_neuron_target.setting import (
 )
 from flowscape.papers.single_neuron_target.statements.small_starts import follow
 from flowscape.problem import Samples, TwoLayer
+from flowscape.separation import SeparationVerdict
 from flowscape.status import Kind
 
 Floats = NDArray[np.float64]
@@ -135,7 +136,7 @@ def appendix_b_sizes(sizes: tuple[int, int, int] = (5, 6, 9)) -> Finding:
         n
         for n in range(5, 11)
         if all(
-            first.separation(uniform_inputs(n, 3, 950 + k)).verdict.name == "SEPARATED"
+            first.separation(uniform_inputs(n, 3, 950 + k)).verdict == SeparationVerdict.SEPARATED
             for k in range(5)
         )
     ]

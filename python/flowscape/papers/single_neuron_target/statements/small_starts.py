@@ -13,6 +13,7 @@ from flowscape.objective import Problem
 from flowscape.papers.single_neuron_target.origin import Origin, origin
 from flowscape.papers.single_neuron_target.setting import SEED, even_inputs
 from flowscape.problem import Samples, TwoLayer
+from flowscape.problem.activation import ActivationSpec
 
 __all__ = ["ALPHAS", "Case", "aligned", "cases", "exponent", "follow"]
 
@@ -43,7 +44,7 @@ class Case:
     theta: Floats
 
 
-_ACTIVATIONS: tuple[tuple[str, object], ...] = (
+_ACTIVATIONS: tuple[tuple[str, ActivationSpec], ...] = (
     ("tanh(z)", "tanh"),
     ("tanh(2z)", [{"name": "tanh", "s": 2.0}]),
     ("tanh(-3z/2)", [{"name": "tanh", "s": -1.5}]),

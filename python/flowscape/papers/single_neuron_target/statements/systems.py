@@ -62,7 +62,7 @@ class Systems:
 
     def spectral(self, theta: Floats) -> Floats:
         """Return the projection on the leading eigenspace along the other eigenspaces."""
-        parts = np.linalg.solve(self.vectors, theta[..., None])[..., 0]
+        parts = np.asarray(np.linalg.solve(self.vectors, theta[..., None])[..., 0], np.float64)
         parts[np.arange(4) >= self.multiplicity[:, None]] = 0.0
         return _apply(self.vectors, parts)
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from flowscape.papers.finding import Finding, between, compare
 from flowscape.papers.single_neuron_target.ledger import STATEMENTS
+from flowscape.papers.single_neuron_target.origin import Origin
 from flowscape.papers.single_neuron_target.statements.small_starts import (
     ALPHAS,
     Case,
@@ -15,6 +19,8 @@ from flowscape.papers.single_neuron_target.statements.small_starts import (
     follow,
 )
 
+Floats = NDArray[np.float64]
+
 # Times in units of 1 / mu_1 at which the flows are compared: the early phase and well after it.
 _TIMES = np.array([-1.0, 0.0, 1.5])
 # A flow that has a limit comes nearer to it with this power of alpha at least; without a limit the
@@ -22,9 +28,7 @@ _TIMES = np.array([-1.0, 0.0, 1.5])
 _CONVERGES = 0.25
 
 
-def _exponents(
-    one: Case, other: np.ndarray, rate: float, shift: float = 0.0
-) -> tuple[float, float]:
+def _exponents(one: Case, other: Floats, rate: float, shift: float = 0.0) -> tuple[float, float]:
     """Return how fast two families of flows meet: the power of alpha, and the last distance.
 
     The first starts at alpha theta of the case, the second at alpha `other`, at times later by
@@ -38,7 +42,7 @@ def _exponents(
     return exponent(gaps, alphas), float(gaps[-1])
 
 
-def _meet(powers: list[float], printed: list[float], **evidence: float) -> Finding:
+def _meet(powers: list[float], printed: list[float], **evidence: Any) -> Finding:
     """Return the finding that families of flows meet, by the least power of alpha."""
     return between(
         _CONVERGES,
@@ -155,7 +159,13 @@ def equation_2(coefficient: float = 0.5) -> Finding:
         c = 1e-12 * o.imbalance(case.theta)
 
         def gap(
-            rate: float, sign: float, o=o, c=c, t=t, theta=theta, factor: float = coefficient
+            rate: float,
+            sign: float,
+            factor: float = coefficient,
+            o: Origin = o,
+            c: Floats = c,
+            t: Floats = t,
+            theta: Floats = theta,
         ) -> float:
             a = factor * c / o.norm * np.exp(rate * t[0])
             w = a[:, None] * sign * o.gamma / o.norm

@@ -20,6 +20,7 @@ from flowscape.papers.single_neuron_target.setting import (
     gaussian_inputs,
 )
 from flowscape.papers.single_neuron_target.statements.small_starts import (
+    Case,
     aligned,
     cases,
     exponent,
@@ -88,7 +89,7 @@ def theorem_2_i(factor: float = 1.0) -> Finding:
         thetas = h.flow.thetas
         assert thetas is not None
 
-        def gap(rate: float, case=case, t=t, thetas=thetas) -> float:
+        def gap(rate: float, case: Case = case, t: Floats = t, thetas: Floats = thetas) -> float:
             (near,) = aligned(case.prob, case.theta, rate, t, [1e-9])
             return float((np.abs(near - thetas) / np.abs(thetas).max()).max())
 
@@ -156,7 +157,7 @@ def _power(gaps: Floats, steps: Sequence[float]) -> float:
 )
 def theorem_2_iii(saddle: bool = False) -> Finding:
     """Measure the powers of alpha and delta; they are positive where the limits agree."""
-    powers = []
+    powers: list[float] = []
     if saddle:
         powers += _interchange(_saddle(), np.array([1.0, 1.0]), 0)
     else:
