@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from flowscape.errors import OptionError, describe, finite_array
+from flowscape.errors import OptionError, check_instance, finite_array
 from flowscape.objective import Problem
 
 __all__ = ["check_ascending", "check_problem", "starting_points", "values_per_run"]
@@ -21,11 +21,7 @@ def check_problem(prob: object) -> Problem:
     OptionError
         If it is anything else.
     """
-    if not isinstance(prob, Problem):
-        raise OptionError(
-            f"prob={describe(prob)} must be a Problem; build it from a network and samples"
-        )
-    return prob
+    return check_instance("prob", prob, Problem, "build it from a network and samples")
 
 
 def starting_points(prob: Problem, theta0: ArrayLike) -> tuple[Floats, bool]:

@@ -14,6 +14,7 @@ from flowscape.branches.grouping import Grouping
 from flowscape.branches.groups import project_free, project_labelled, squared_norm
 from flowscape.branches.intersection import AffineSubspace, intersect
 from flowscape.errors import ProblemError, check_positive, describe, float_array
+from flowscape.problem.streams import check_generator, generator_or_default
 
 if TYPE_CHECKING:
     from flowscape.separation.result import Separation
@@ -118,8 +119,14 @@ class Branch(Grouping):
         return np.ascontiguousarray(right[len(values) :].T)
 
     def sample(self, rng: np.random.Generator) -> Floats:
-        """Return a random member (P,): standard normal in what is free."""
-        s = self.setting
+        """Return a random member (P,): standard normal in what is free.
+
+        Raises
+        ------
+        OptionError
+            If `rng` is no Generator.
+        """
+        s, rng = self.setting, check_generator(rng)
         outgoing = rng.normal(size=(1, s.width, s.outputs))
         incoming = rng.normal(size=(1, s.width, s.incoming))
         constant = np.zeros((1, s.outputs))
@@ -203,7 +210,7 @@ class Branch(Grouping):
         """
         from flowscape.separation.verdict import separation
 
-        rng = np.random.default_rng(0) if rng is None else rng
+        rng = generator_or_default(rng)
         return separation(self, x, theta, rng=rng)
 
     def linear_equations(self) -> tuple[Floats, Floats]:

@@ -22,7 +22,7 @@ from flowscape.branches.setting import Setting
 from flowscape.branches.shapes import Shape, count_sets, shapes
 from flowscape.branches.target import target_of
 from flowscape.errors import ProblemError, check_count, describe
-from flowscape.problem.network import TwoLayer
+from flowscape.problem.network import TwoLayer, check_network
 from flowscape.problem.teacher import Teacher
 
 __all__ = ["MOST_SETS", "Branches", "Orbit", "check_family"]
@@ -71,7 +71,7 @@ class Branches(Sequence[Branch]):
     branch_type: type[Branch] = Branch
 
     def __init__(self, net: TwoLayer, teacher: Teacher) -> None:
-        self.net = net
+        self.net = check_network(net)
         self.teacher = teacher
         self.setting: Setting = setting_of(net)
         self.target: Reduced = target_of(self.setting, teacher)

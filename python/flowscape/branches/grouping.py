@@ -11,9 +11,9 @@ from flowscape.branches.reduce import CONSTANT, FREE, SILENT, Reduced
 from flowscape.branches.setting import Setting
 from flowscape.branches.shapes import SILENT as SILENT_KIND
 from flowscape.branches.shapes import Shape, Variant
-from flowscape.errors import ProblemError
+from flowscape.errors import OptionError, ProblemError, describe
 
-__all__ = ["Grouping"]
+__all__ = ["Grouping", "check_branch"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -173,3 +173,17 @@ class Grouping:
 
     def __repr__(self) -> str:
         return f"Branch({self.name!r}, dim={self.dim}, codim={self.codim})"
+
+
+def check_branch(branch: object) -> None:
+    """Refuse what is no `Branch`.
+
+    Raises
+    ------
+    OptionError
+        If it is anything else.
+    """
+    if not isinstance(branch, Grouping):  # the base of all of them, which geometry may import
+        raise OptionError(
+            f"branch={describe(branch)} must be a Branch; take one of branches(net, teacher)"
+        )

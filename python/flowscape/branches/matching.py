@@ -14,7 +14,7 @@ from flowscape.branches.relations import setting_of
 from flowscape.branches.setting import Setting
 from flowscape.branches.target import reduced_teacher
 from flowscape.errors import ProblemError, check_positive, finite_array
-from flowscape.problem.network import TwoLayer
+from flowscape.problem.network import TwoLayer, check_network
 from flowscape.problem.teacher import Teacher
 
 Floats = NDArray[np.float64]
@@ -98,7 +98,7 @@ def matching(
         If `theta` does not fit, or as in `branches`.
     """
     tol = check_positive("tol", tol)
-    net = _fitting(theta, teacher.net) if net is None else net
+    net = _fitting(theta, teacher.net) if net is None else check_network(net)
     row = finite_array("theta", theta, (net.n_params,), remedy="give one network")
     if is_exponential(net):
         # a e^{kb} is one parameter: both networks are compared without their biases

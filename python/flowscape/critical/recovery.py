@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from flowscape.branches import Branch
+from flowscape.branches.grouping import check_branch
 from flowscape.errors import ProblemError, check_count, check_positive, finite_array
 from flowscape.flow import gradient_flow
 from flowscape.objective import Problem
 from flowscape.problem import Samples, Teacher
+from flowscape.problem.streams import generator_or_default
 from flowscape.separation import Reason, SeparationVerdict
 from flowscape.status import Status
 
@@ -129,9 +131,10 @@ def recovery_stability(
     Morse-Bott it is of fourth order in the distance, which rounding hides below about 1e-4: a
     radius of 1e-3 leaves most runs between `recovered` and `lost`.
     """
+    check_branch(branch)
     radius = check_positive("radius", radius)
     runs = check_count("runs", runs)
-    rng = np.random.default_rng(0) if rng is None else rng
+    rng = generator_or_default(rng)
     net = branch.setting.network
     row = finite_array("theta", theta, (net.n_params,))
     samples = Samples.of(teacher, finite_array("x", x, ("n", net.inputs)))

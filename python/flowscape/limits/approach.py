@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from flowscape.errors import OptionError, float_array
+from flowscape.errors import OptionError, check_instance, check_positive, float_array
 from flowscape.limits.geometry import LimitGeometry
 from flowscape.objective import Problem
+from flowscape.runs import check_problem
 
 __all__ = ["Approach", "fit_approach"]
 
@@ -95,6 +96,10 @@ def fit_approach(
     ShapeError, OptionError, ProblemError
         If an argument has a wrong shape or value, or fewer than six times are usable.
     """
+    check_problem(prob)
+    check_instance("geometry", geometry, LimitGeometry, "give limit_geometry(prob, theta)")
+    error = check_positive("error", error, zero=True)
+    near = check_positive("near", near, infinite=True)
     times = float_array("ts", ts, ("T",))
     rows = float_array("thetas", thetas, (len(times), prob.net.n_params))
     distance = np.linalg.norm(rows - geometry.theta, axis=1)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from flowscape.errors import OptionError, ProblemError, finite_array
+from flowscape.errors import OptionError, ProblemError, describe, finite_array, float_array
 from flowscape.objective import Problem
 from flowscape.runs import check_problem
 
@@ -63,8 +63,8 @@ class FlowInto:
 
     def __call__(self, t: ArrayLike) -> Floats:
         """Return the solution at times t >= 0: (P,) or (T, P)."""
-        t = np.asarray(t, dtype=np.float64)
-        return self.theta + _horner(self._coefficients, self._radius * np.exp(-self.rate * t))
+        times = float_array("t", t, (), ("T",))
+        return self.theta + _horner(self._coefficients, self._radius * np.exp(-self.rate * times))
 
     def __repr__(self) -> str:
         return (
@@ -96,8 +96,8 @@ def flow_into(prob: Problem, theta: ArrayLike, *, side: int = 1) -> FlowInto:
     LR Proposition 5.1: every zero of the loss is the limit of a non-constant flow.
     """
     check_problem(prob)
-    if side not in (1, -1):
-        raise OptionError(f"side={side!r} must be 1 or -1")
+    if not isinstance(side, int | np.integer) or side not in (1, -1):
+        raise OptionError(f"side={describe(side)} must be 1 or -1; 1 is the usual choice")
     if prob.l2 > 0.0:
         raise ProblemError(
             f"l2={prob.l2!r} must be 0: LR Proposition 5.1 is about zeros of the loss, and with "

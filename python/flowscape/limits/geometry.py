@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from flowscape.branches import branches
-from flowscape.errors import ProblemError, finite_array
+from flowscape.errors import ProblemError, ShapeError, finite_array, float_array
 from flowscape.objective import Problem
 from flowscape.runs import check_problem
 
@@ -81,7 +81,10 @@ class LimitGeometry:
 
     def parts(self, thetas: ArrayLike) -> tuple[Floats, Floats, Floats]:
         """Return |pi_s|, |pi_c|, |pi_p| of theta - theta*: (...,) each for (..., P)."""
-        delta = np.asarray(thetas, dtype=np.float64) - self.theta
+        points, p = float_array("thetas", thetas), len(self.theta)
+        if points.shape[-1:] != (p,):
+            raise ShapeError(f"thetas has shape {points.shape} and must have shape (..., {p})")
+        delta = points - self.theta
         bases = (self.stable, self.degenerate, self.constant)
         one, two, three = (np.linalg.norm(delta @ basis, axis=-1) for basis in bases)
         return one, two, three

@@ -157,7 +157,7 @@ def limit_flow(
     """
     origin = Origin.of(prob)
     rtol = check_positive("rtol", rtol, "e.g. 1e-6")
-    if not (np.ndim(t_max) == 0 and t_max == np.inf):
+    if not (isinstance(t_max, float | np.floating) and t_max == np.inf):
         t_max = check_real("t_max", t_max, "give the end time")
     units, single = _units(prob, imbalance)
     times = _times(save_at, t_max)

@@ -216,16 +216,19 @@ def activation(
     beta = check_real("beta", beta)
     if beta <= 0:
         raise OptionError(f"beta={beta!r} must be > 0; mirror the argument with scale=-1")
-    if name == "const":
+    if isinstance(name, str) and name == "const":
         raise OptionError("name='const' must be a function of z; use Activation.of for constants")
     scale, shift = check_real("scale", scale), check_real("shift", shift)
-    term = Term(name, 1.0 / beta, beta * scale, beta * shift, tuple(coefficients))
+    powers = finite_array("coefficients", coefficients, ("n",)).tolist()
+    term = Term(name, 1.0 / beta, beta * scale, beta * shift, tuple(powers))
     return Activation((term, Term("const", -check_real("minus", minus))))
 
 
 def _canonical(terms: Iterable[Term]) -> tuple[Term, ...]:
     factors: dict[tuple[str, float, float, tuple[float, ...]], list[float]] = {}
     count = 0
+    if not isinstance(terms, Iterable):
+        raise OptionError(f"terms={describe(terms)} must be a sequence of Term objects; use .of")
     for term in terms:
         if not isinstance(term, Term):
             raise OptionError(f"terms must hold Term objects, not {describe(term)}; use .of")

@@ -11,9 +11,9 @@ from typing import TypeAlias
 
 import numpy as np
 
-from flowscape.errors import OptionError, check_count, describe
+from flowscape.errors import OptionError, check_count, check_instance, describe
 
-__all__ = ["Purpose", "Seed", "stream_key"]
+__all__ = ["Purpose", "Seed", "check_generator", "generator_or_default", "stream_key"]
 
 Seed: TypeAlias = "int | np.random.SeedSequence | np.random.Generator"
 
@@ -30,6 +30,23 @@ class Purpose(enum.IntEnum):
     SAMPLES = 1
     PERTURBATION = 2
     BATCHES = 3
+
+
+def check_generator(rng: object) -> np.random.Generator:
+    """Return `rng` if it is a NumPy generator.
+
+    Raises
+    ------
+    OptionError
+        If it is anything else, a seed or None included.
+    """
+    remedy = "give numpy.random.default_rng(seed)"
+    return check_instance("rng", rng, np.random.Generator, remedy)
+
+
+def generator_or_default(rng: np.random.Generator | None) -> np.random.Generator:
+    """Return `rng`, checked; for None a generator that draws the same in every call."""
+    return np.random.default_rng(0) if rng is None else check_generator(rng)
 
 
 def stream_key(rng: Seed, purpose: Purpose, name: str = "rng") -> tuple[int, int]:

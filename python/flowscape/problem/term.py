@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from flowscape.errors import (
     OptionError,
@@ -16,6 +17,7 @@ from flowscape.errors import (
     check_real,
     describe,
     finite_array,
+    float_array,
 )
 from flowscape.problem.functions import FUNCTIONS, NAMES, Jet
 
@@ -59,12 +61,12 @@ class Term:
     coefficients: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        coefficients: Sequence[float] = self.coefficients
-        if self.name in _IDENTITY_NAMES:
+        coefficients = float_array("coefficients", self.coefficients)
+        if isinstance(self.name, str) and self.name in _IDENTITY_NAMES:
             if np.size(coefficients) > 0:
                 raise OptionError(f"name={self.name!r} takes no coefficients; use 'polynomial'")
             object.__setattr__(self, "name", "polynomial")
-            coefficients = (0.0, 1.0)
+            coefficients = np.array([0.0, 1.0])
         check_choice("activation", self.name, NAMES)
         for field in ("c", "s", "h"):
             number = check_real(field, getattr(self, field), f"in the term {self.name!r}")
@@ -78,11 +80,11 @@ class Term:
             )
         object.__setattr__(self, "coefficients", self._checked(coefficients))
 
-    def _checked(self, coefficients: Sequence[float]) -> tuple[float, ...]:
+    def _checked(self, coefficients: NDArray[np.float64]) -> tuple[float, ...]:
         if self.name != "polynomial":
             if np.size(coefficients) > 0:
                 raise OptionError(
-                    f"coefficients={describe(coefficients)} must be absent in the term "
+                    f"coefficients={describe(self.coefficients)} must be absent in the term "
                     f"{self.name!r}; only 'polynomial' has coefficients"
                 )
             return ()
@@ -99,7 +101,7 @@ class Term:
 
     def jet(self, z: float) -> Jet:
         """Return value and first and second derivative at a finite z; NaN if s z overflows."""
-        t = self.s * z + self.h
+        t = self.s * check_real("z", z) + self.h
         if self.name == "const":
             return self.c, 0.0, 0.0
         if not math.isfinite(t):

@@ -8,9 +8,11 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from flowscape.branches.grouping import check_branch
 from flowscape.branches.parts import BranchParts
 from flowscape.errors import ProblemError, check_count, check_positive, finite_array
 from flowscape.problem.inputs import as_inputs
+from flowscape.problem.streams import generator_or_default
 from flowscape.problem.traits import traits
 from flowscape.separation.features import at_point, extended, features
 from flowscape.separation.kinked_zero import kinked_zero
@@ -58,8 +60,9 @@ def imperfect_zero(
     rank, a direction of its kernel normal to the branch), by Gauss-Newton steps of least norm.
     For positively homogeneous activations the zeros are linear, and no search is needed.
     """
+    check_branch(branch)
     distance = check_positive("distance", distance)
-    rng = np.random.default_rng(0) if rng is None else rng
+    rng = generator_or_default(rng)
     samples = as_inputs("x", x, branch.setting.inputs)
     row = finite_array("theta", theta, (branch.setting.n_params,))
     found = separation(branch, samples, row, rng=rng)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from flowscape.branches.grouping import check_branch
 from flowscape.branches.parts import BranchParts
 from flowscape.errors import check_count
 from flowscape.separation.result import SeparationVerdict
@@ -66,9 +67,10 @@ def separation_probability(
     n_threads : int, optional
         By default every processor that the process may use.
     """
+    check_branch(branch)
     n = check_count("n", n, "give the number of samples")
     sets = check_count("sets", sets, "give the number of sample sets")
-    seed = check_count("seed", seed, minimum=0)
+    seed = check_count("seed", seed, minimum=0, maximum=2**64 - 1)
     d = branch.setting.inputs
 
     def count(chunk: int) -> tuple[int, int]:

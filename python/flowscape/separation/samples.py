@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from flowscape.branches.setting import Setting
 from flowscape.errors import ProblemError, check_count, finite_array
 from flowscape.problem.inputs import as_inputs
-from flowscape.problem.network import TwoLayer
+from flowscape.problem.network import TwoLayer, check_network
+from flowscape.problem.streams import generator_or_default
 from flowscape.problem.traits import traits
 from flowscape.separation.features import EPS, extended, sigma_with_error
 from flowscape.separation.rank import full_rank
@@ -81,14 +82,16 @@ def separating_inputs(
     all inputs are separating (Lemma 3.4).
     """
     setting, row = plain_setting(net), one_network(net, theta)
+    rng = generator_or_default(rng)
+    if n is not None:
+        n = check_count("n", n, "give the number of inputs")
     _, incoming, _ = setting.split(row[None])
     vectors = np.unique(incoming[0], axis=0)
     count = len(vectors) * (1 + setting.incoming)
     if x is not None:
         return _judge(setting, vectors, as_inputs("x", x, net.inputs))
-    size = count if n is None else check_count("n", n, "give the number of inputs")
-    rng = np.random.default_rng(0) if rng is None else rng
-    found = [_judge(setting, vectors, rng.normal(size=(size, net.inputs))) for _ in range(_TRIES)]
+    shape = (count if n is None else n, net.inputs)
+    found = [_judge(setting, vectors, rng.normal(size=shape)) for _ in range(_TRIES)]
     return max(found, key=lambda one: one.gap)
 
 
@@ -110,6 +113,7 @@ def _judge(setting: Setting, vectors: Floats, x: Floats) -> SeparatingInputs:
 
 def plain_setting(net: TwoLayer) -> Setting:
     """Return a setting for evaluation only: no signs, no claim about relations."""
+    check_network(net)
     if traits(net.activation).has_kink:
         raise ProblemError(
             f"activation={str(net.activation)!r} has a kink; ranks need a smooth activation"

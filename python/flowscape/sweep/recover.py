@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ Floats = NDArray[np.float64]
 _CHUNK = 4096
 
 
+@runtime_checkable
 class Progress(Protocol):
     """What `recover` tells about its progress."""
 
@@ -74,6 +75,11 @@ def recover(
     if not isinstance(study, Study):
         raise OptionError(
             f"study={describe(study)} must be a Study; read one by Study.find(name_or_path)"
+        )
+    if not (progress is None or isinstance(progress, Progress)):
+        raise OptionError(
+            f"progress={describe(progress)} must have the methods total(runs) and advance(runs); "
+            "give None for silence"
         )
     started = time.perf_counter()
     columns = allocate(study)

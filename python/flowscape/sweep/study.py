@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from flowscape.errors import OptionError, ProblemError, check_count, describe, nearest
+from flowscape.errors import OptionError, ProblemError, check_count, check_path, describe, nearest
 from flowscape.objective import Problem
 from flowscape.problem import Samples, Teacher, TwoLayer
 from flowscape.problem.toml import dumps, loads, read_toml
@@ -100,7 +100,7 @@ class Study:
         ProblemError
             If the file or its data file cannot be read.
         """
-        path = Path(path)
+        path = check_path("path", path, "give a study file")
         return cls(**study_fields(read_toml(path), str(path), path.parent, path.stem))
 
     @classmethod
@@ -113,9 +113,9 @@ class Study:
             If there is no such study; names those that exist.
         """
         known = packaged_names()
-        if name not in known:
+        if not isinstance(name, str) or name not in known:
             raise OptionError(
-                f"study={name!r} is neither a TOML file nor a packaged study"
+                f"study={describe(name)} is neither a TOML file nor a packaged study"
                 f"{nearest(name, known)}; packaged: {', '.join(known)}"
             )
         entry = resources.files("flowscape") / "studies" / f"{name}.toml"
@@ -126,7 +126,7 @@ class Study:
     @classmethod
     def find(cls, name_or_path: str) -> Study:
         """Return the study in a TOML file, or the packaged study of that name."""
-        path = Path(name_or_path)
+        path = check_path("name_or_path", name_or_path, "give a name or a study file")
         if path.suffix == ".toml" or os.path.isfile(path):
             return cls.from_toml(path)
         return cls.packaged(name_or_path)
