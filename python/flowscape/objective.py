@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from flowscape import _core
 from flowscape.errors import (
     ProblemError,
     ShapeError,
@@ -21,6 +20,7 @@ from flowscape.errors import (
     float_array,
 )
 from flowscape.problem import Samples, Teacher, TwoLayer, content_hash, loss_scale
+from flowscape.problem.compiled import compiled_objective
 from flowscape.problem.network import check_network
 from flowscape.threads import thread_count
 
@@ -269,17 +269,13 @@ class Problem:
 
     def compiled(self, kernel: str) -> Any:
         """Return a compiled objective on this kernel; private to the package and its tests."""
-        net, data, n = self.net, self.data, len(self.data)
-        return _core.Objective(
-            _core.Activation(net.activation.core_terms),
-            net.width,
-            net.inputs,
-            net.outputs,
-            net.bias,
-            net.output_bias,
+        net, data = self.net, self.data
+        return compiled_objective(
+            net.activation,
+            net.layout,
             data.x,
-            data.y.reshape(n, net.outputs),
-            np.ones(n) if data.weights is None else data.weights,
+            data.y.reshape(len(data), net.outputs),
+            data.weights,
             scale=self._scale,
             l2=self.l2,
             kernel=kernel,
@@ -296,11 +292,8 @@ def _order(order: int) -> int:
 
 
 def _check_fit(name: str, inputs: int, outputs: int, net: TwoLayer) -> None:
-    if inputs != net.inputs:
-        raise ProblemError(
-            f"{name} has {inputs} inputs and the network has {net.inputs}; make them equal"
-        )
-    if outputs != net.outputs:
-        raise ProblemError(
-            f"{name} has {outputs} outputs and the network has {net.outputs}; make them equal"
-        )
+    for what, own, wanted in (("inputs", inputs, net.inputs), ("outputs", outputs, net.outputs)):
+        if own != wanted:
+            raise ProblemError(
+                f"{name} has {own} {what} and the network has {wanted}; make them equal"
+            )

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from flowscape.errors import OptionError, check_instance, finite_array
+from flowscape.errors import OptionError, check_instance, finite_array, float_array
 from flowscape.objective import Problem
 
-__all__ = ["check_ascending", "check_problem", "starting_points", "values_per_run"]
+__all__ = ["check_ascending", "check_problem", "save_times", "starting_points", "values_per_run"]
 
 Floats = NDArray[np.float64]
 
@@ -64,3 +64,25 @@ def check_ascending(name: str, values: NDArray) -> None:
     """Raise an OptionError unless `values` (T,) never descend."""
     if (values[1:] < values[:-1]).any():
         raise OptionError(f"{name} must be in ascending order; sort it")
+
+
+def save_times(save_at: ArrayLike | None, t_max: float, *, earliest: float = 0.0) -> Floats | None:
+    """Return the times (T,) at which to save, None for none.
+
+    Raises
+    ------
+    ShapeError, OptionError, ProblemError
+        If they are no list of ascending finite times in [`earliest`, `t_max`], or empty.
+    """
+    if save_at is None:
+        return None
+    times = float_array("save_at", save_at, ("T",), remedy="give a list of times")
+    if times.size == 0:
+        raise OptionError("save_at=[] must hold at least one time; leave it out to save nothing")
+    inside = (times >= earliest) & (times <= t_max) & np.isfinite(times)
+    if not inside.all():
+        bad = float(times[~inside][0])
+        interval = f"[{earliest:g}, t_max={t_max!r}]" if earliest > -np.inf else f"t <= {t_max!r}"
+        raise OptionError(f"save_at has the time {bad!r}, which must be finite and in {interval}")
+    check_ascending("save_at", times)
+    return times

@@ -5,6 +5,8 @@ The proofs are in ``docs/theory.md``, "Which activations".
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from flowscape.branches.setting import Setting
 from flowscape.errors import ProblemError
 from flowscape.problem.activation import Activation
@@ -65,18 +67,12 @@ def setting_of(net: TwoLayer) -> Setting:
     if net.bias:
         _check_shifts(net, kind)
     signed = kind in _SYMMETRIC
-    return Setting(
-        width=net.width,
-        inputs=net.inputs,
-        outputs=net.outputs,
-        bias=net.bias,
-        output_bias=net.output_bias,
+    at_zero = properties.value_at_zero
+    return replace(
+        Setting.unsigned(net, silent=not net.bias and at_zero == 0.0, at_zero=at_zero),
         signed=signed,
         centre=found.centre if signed and net.bias else 0.0,
-        silent=not net.bias and properties.value_at_zero == 0.0,
-        at_zero=properties.value_at_zero,
         zeros=_zeros(net, kind) if net.bias and not net.output_bias else (),
-        activation=activation,
         even=kind in (SymmetryClass.EVEN, SymmetryClass.EVEN_PLUS_LINEAR),
         level=found.constant if kind is SymmetryClass.ODD_PLUS_CONSTANT else 0.0,
         slope=found.slope if kind is SymmetryClass.EVEN_PLUS_LINEAR else 0.0,

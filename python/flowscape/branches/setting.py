@@ -62,6 +62,23 @@ class Setting:
     level: float = 0.0
     slope: float = 0.0
 
+    @classmethod
+    def unsigned(cls, net: TwoLayer, *, silent: bool = False, at_zero: float = 0.0) -> Setting:
+        """Return the setting of a network of which no symmetry and no zero of sigma is used."""
+        return cls(
+            width=net.width,
+            inputs=net.inputs,
+            outputs=net.outputs,
+            bias=net.bias,
+            output_bias=net.output_bias,
+            signed=False,
+            centre=0.0,
+            silent=silent,
+            at_zero=at_zero,
+            zeros=(),
+            activation=net.activation,
+        )
+
     @property
     def coupled(self) -> bool:
         """Whether sign flips change what all groups together must obey (``docs/families.md``).

@@ -13,7 +13,6 @@ from flowscape.errors import (
     check_count,
     check_flag,
     check_positive,
-    float_array,
 )
 from flowscape.flow.batch import CORE_METHODS, Batch
 from flowscape.flow.limits import finish
@@ -21,7 +20,7 @@ from flowscape.flow.method import choose_method
 from flowscape.flow.origin import leave_origin
 from flowscape.flow.result import Flow
 from flowscape.objective import Problem
-from flowscape.runs import check_ascending, starting_points, values_per_run
+from flowscape.runs import save_times, starting_points, values_per_run
 from flowscape.status import Status
 from flowscape.threads import MOST_STEPS, Progress, checked_progress, thread_count
 
@@ -128,7 +127,7 @@ def gradient_flow(
     t_max = check_positive("t_max", t_max, "give the end time", zero=True, infinite=True)
     if gtol is not None:
         gtol = check_positive("gtol", gtol, "or None for the round-off floor", zero=True)
-    times = _times(save_at, t_max)
+    times = save_times(save_at, t_max)
     max_steps = check_count("max_steps", max_steps, maximum=MOST_STEPS)
     escape = check_positive("escape", escape, infinite=True)
     extrapolate = check_flag("extrapolate", extrapolate)
@@ -165,15 +164,13 @@ def gradient_flow(
     seconds = time.perf_counter() - begin
     slots, busy = out.pop("slots"), out.pop("busy")
     tails = out.pop("tails")
-    if single:
-        out = {name: None if rows is None else rows[0] for name, rows in out.items()}
-    return Flow(
+    flow = Flow(
         **out,
-        tails=tails.single() if single else tails,
+        tails=tails,
         ts=times,
         method=method if choice is None else choice.names,
         kernel=prob.kernel,
-        choice=choice.single() if choice is not None and single else choice,
+        choice=choice,
         lane_use=busy / slots if slots else 1.0,
         rtol=rtol,
         gtol=gtol,
@@ -182,17 +179,4 @@ def gradient_flow(
         max_steps=max_steps,
         seconds=seconds,
     )
-
-
-def _times(save_at: ArrayLike | None, t_max: float) -> Floats | None:
-    if save_at is None:
-        return None
-    times = float_array("save_at", save_at, ("T",), remedy="give a list of times")
-    if times.size == 0:
-        raise OptionError("save_at=[] must hold at least one time; leave it out to save nothing")
-    inside = (times >= 0.0) & (times <= t_max) & np.isfinite(times)
-    if not inside.all():
-        bad = float(times[~inside][0])
-        raise OptionError(f"save_at has the time {bad!r}, which must lie in [0, t_max={t_max!r}]")
-    check_ascending("save_at", times)
-    return times
+    return flow.single() if single else flow

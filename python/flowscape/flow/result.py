@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,6 +95,16 @@ class Flow:
         """What happened to each run, in words; () or (B,) strings."""
         messages = np.array([status.message for status in Status])
         return messages[self.status]
+
+    def single(self) -> Flow:
+        """Return a batch of one without its batch axis."""
+        rows = {
+            field.name: value[0]
+            for field in fields(self)
+            if field.name != "ts" and isinstance(value := getattr(self, field.name), np.ndarray)
+        }
+        choice = None if self.choice is None else self.choice.single()
+        return replace(self, tails=self.tails.single(), choice=choice, **rows)
 
     def __repr__(self) -> str:
         codes = np.atleast_1d(self.status)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from flowscape.errors import OptionError, check_positive, check_real, finite_array, float_array
-from flowscape.flow import Flow, Tails, gradient_flow
+from flowscape.errors import OptionError, check_positive, check_real, finite_array
+from flowscape.flow import Flow, gradient_flow
+from flowscape.flow.joined import joined
 from flowscape.limits.imbalance import Origin
 from flowscape.limits.manifold import ORDER, Manifold, expand
 from flowscape.objective import Problem
+from flowscape.runs import save_times
 from flowscape.threads import checked_progress, thread_count
 
 __all__ = ["LimitFlow", "limit_flow"]
@@ -160,7 +161,7 @@ def limit_flow(
     if not (isinstance(t_max, float | np.floating) and t_max == np.inf):
         t_max = check_real("t_max", t_max, "give the end time")
     units, single = _units(prob, imbalance)
-    times = _times(save_at, t_max)
+    times = save_times(save_at, t_max, earliest=-np.inf)
     threads, progress = thread_count(n_threads), checked_progress(progress)
     manifold = expand(prob, origin, units)
     u, error = _radii(prob, manifold, max(_START_OF_RTOL * rtol, _LEAST_START), threads)
@@ -213,11 +214,11 @@ def limit_flow(
     for rows in groups:
         parts.append((rows, follow(rows, ended)))
         ended += len(rows)
-    flow = _join(parts, len(u))
+    flow = joined(parts, len(u))
     thetas = None if times is None else _saved(manifold, parts, times, t_start)
     flow = dataclasses.replace(flow, t=flow.t + t_start, ts=times, thetas=thetas, t_max=t_max)
     if single:
-        flow = _first(flow)
+        flow = flow.single()
         units, start, t_start, error = units[0], start[0], t_start[0], error[0]
     return LimitFlow(flow, units, origin.rate, start, t_start, error, ORDER)
 
@@ -236,21 +237,6 @@ def _units(prob: Problem, imbalance: ArrayLike) -> tuple[Floats, bool]:
         )
     batch = batch / largest
     return batch / np.linalg.norm(batch, axis=1, keepdims=True), rows.ndim == 1
-
-
-def _times(save_at: ArrayLike | None, t_max: float) -> Floats | None:
-    if save_at is None:
-        return None
-    times = float_array("save_at", save_at, ("T",), remedy="give a list of times")
-    if times.size == 0:
-        raise OptionError("save_at=[] must hold at least one time; leave it out to save nothing")
-    inside = np.isfinite(times) & (times <= t_max)
-    if not inside.all():
-        bad = float(times[~inside][0])
-        raise OptionError(f"save_at has the time {bad!r}, which must be finite and <= t_max")
-    if (np.diff(times) < 0.0).any():
-        raise OptionError("save_at must be in ascending order; sort it")
-    return times
 
 
 def _radii(prob: Problem, manifold: Manifold, target: float, threads: int) -> tuple[Floats, Floats]:
@@ -278,44 +264,6 @@ def _radii(prob: Problem, manifold: Manifold, target: float, threads: int) -> tu
     return u[rows, place], error[rows, place]
 
 
-def _join(parts: list[tuple[NDArray[np.int64], Flow]], runs: int) -> Flow:
-    """Return one Flow whose rows stand in the order of the runs; without saved points."""
-    flows = [flow for _, flow in parts]
-    if len(flows) == 1:
-        return flows[0]
-    fields: dict[str, Any] = {}
-    for field in dataclasses.fields(Flow):
-        values = [getattr(flow, field.name) for flow in flows]
-        if field.name in ("ts", "thetas", "choice"):
-            fields[field.name] = None
-        elif isinstance(values[0], Tails):
-            columns = zip(*(_arrays(tails) for tails in values), strict=True)
-            fields[field.name] = Tails(*(_scatter(parts, column, runs) for column in columns))
-        elif isinstance(values[0], np.ndarray):
-            fields[field.name] = _scatter(parts, values, runs)
-        else:
-            fields[field.name] = values[0]
-    steps = np.array([flow.nstep.sum() + flow.nrejected.sum() for flow in flows], dtype=float)
-    fields["lane_use"] = float(np.average([f.lane_use for f in flows], weights=steps + 1.0))
-    names = dict.fromkeys(name for flow in flows for name in flow.method.split("+"))
-    fields["method"] = "+".join(names)
-    fields["seconds"] = sum(flow.seconds for flow in flows)
-    return Flow(**fields)
-
-
-def _arrays(tails: Tails) -> list[NDArray]:
-    return [getattr(tails, field.name) for field in dataclasses.fields(tails)]
-
-
-def _scatter(
-    parts: list[tuple[NDArray[np.int64], Flow]], values: Sequence[NDArray], runs: int
-) -> NDArray:
-    whole = np.empty((runs, *values[0].shape[1:]), values[0].dtype)
-    for (rows, _), value in zip(parts, values, strict=True):
-        whole[rows] = value
-    return whole
-
-
 def _saved(
     manifold: Manifold,
     parts: list[tuple[NDArray[np.int64], Flow]],
@@ -335,16 +283,3 @@ def _saved(
         if flow.thetas is not None:
             thetas[np.ix_(rows, ~early)] = flow.thetas
     return thetas
-
-
-def _first(flow: Flow) -> Flow:
-    """Return a Flow of one run without the batch axis."""
-    fields = {}
-    for field in dataclasses.fields(Flow):
-        value = getattr(flow, field.name)
-        if field.name in ("choice", "tails"):
-            value = None if value is None else value.single()
-        elif isinstance(value, np.ndarray) and field.name != "ts":
-            value = value[0]
-        fields[field.name] = value
-    return Flow(**fields)

@@ -7,8 +7,9 @@ What an evaluation does not need is imported from its own module: `symmetry`, `t
 from flowscape.problem.activation import Activation, activation
 from flowscape.problem.data import Samples
 from flowscape.problem.hashing import array_hash, content_hash
+from flowscape.problem.layout import Parameters
 from flowscape.problem.loss import LOSSES, loss_scale
-from flowscape.problem.network import Parameters, TwoLayer
+from flowscape.problem.network import TwoLayer
 from flowscape.problem.streams import Purpose, stream_key
 from flowscape.problem.teacher import Teacher
 from flowscape.problem.term import Term

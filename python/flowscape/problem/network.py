@@ -1,4 +1,4 @@
-"""Two-layer networks: shape, parameter order, initialization, values."""
+"""Two-layer networks: shape, initialization, values."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,22 +14,20 @@ from numpy.typing import ArrayLike, NDArray
 from flowscape.errors import (
     OptionError,
     ProblemError,
-    ShapeError,
     check_choice,
     check_count,
     check_flag,
     check_instance,
     check_keys,
     check_positive,
-    finite_array,
-    float_array,
 )
 from flowscape.problem.activation import Activation, ActivationSpec
 from flowscape.problem.hashing import content_hash
 from flowscape.problem.inputs import as_inputs
+from flowscape.problem.layout import Layout, Parameters
 from flowscape.problem.streams import Purpose, Seed, stream_key
 
-__all__ = ["INITIALIZATIONS", "Parameters", "TwoLayer", "check_network"]
+__all__ = ["INITIALIZATIONS", "TwoLayer", "check_network"]
 
 INITIALIZATIONS: tuple[str, ...] = ("normal", "glorot")
 
@@ -46,27 +44,6 @@ def check_network(net: object) -> TwoLayer:
         If it is anything else.
     """
     return check_instance("net", net, TwoLayer, "give the network", error=ProblemError)
-
-
-class Parameters(NamedTuple):
-    """Parameters of one network or of a batch, by role.
-
-    Attributes
-    ----------
-    a : (m,) or (m, K) ndarray
-        Outgoing weights; no last axis for one output. A batch adds B in front, here and below.
-    w : (m, d) ndarray
-        Incoming weights.
-    b : (m,) ndarray or None
-        Hidden biases, if there are any.
-    c : (K,) ndarray or None
-        Output biases, if there are any.
-    """
-
-    a: NDArray[np.float64]
-    w: NDArray[np.float64]
-    b: NDArray[np.float64] | None
-    c: NDArray[np.float64] | None
 
 
 @dataclass(frozen=True)
@@ -130,16 +107,20 @@ class TwoLayer:
                 f"{self.n_params} parameters and may make {MOST_PARAMETERS}; lower one of them"
             )
 
+    @functools.cached_property
+    def layout(self) -> Layout:
+        """The order of the parameters in their vector."""
+        return Layout(self.width, self.inputs, self.outputs, self.bias, self.output_bias)
+
     @property
     def neuron_inputs(self) -> int:
         """D: incoming parameters of one neuron, its bias included."""
-        return self.inputs + self.bias
+        return self.layout.neuron_inputs
 
     @property
     def n_params(self) -> int:
         """P: length of the parameter vector."""
-        neurons = self.width * (self.outputs + self.neuron_inputs)
-        return neurons + (self.outputs if self.output_bias else 0)
+        return self.layout.n_params
 
     @functools.cached_property
     def hash(self) -> str:
@@ -171,38 +152,7 @@ class TwoLayer:
         ShapeError, ProblemError
             If a shape is wrong, a part is missing or not asked for, or a number is not finite.
         """
-        m, d, k = self.width, self.inputs, self.outputs
-        shapes: dict[str, tuple[int, ...]] = {"a": (m, k) if k > 1 else (m,), "w": (m, d)}
-        parts: dict[str, ArrayLike] = {"a": a, "w": w}
-        for name, value, used, shape in (
-            ("b", b, self.bias, (m,)),
-            ("c", c, self.output_bias, (k,)),
-        ):
-            if used and value is None:
-                raise ProblemError(f"{name}=None must be an array of shape {shape}; give {name}")
-            if value is not None:
-                if not used:
-                    option = "bias" if name == "b" else "output_bias"
-                    raise ProblemError(
-                        f"{name} must be absent in a network with {option}=False; "
-                        f"leave it out or set {option}=True"
-                    )
-                shapes[name], parts[name] = shape, value
-        arrays = {
-            name: finite_array(name, value, shapes[name], ("B", *shapes[name]))
-            for name, value in parts.items()
-        }
-        lead = arrays["a"].shape[: arrays["a"].ndim - len(shapes["a"])]
-        theta = np.empty((*lead, self.n_params))
-        views = self.unpack(theta)._asdict()
-        for name, array in arrays.items():
-            if array.shape != (*lead, *shapes[name]):
-                raise ShapeError(
-                    f"{name} has shape {array.shape} and must have shape "
-                    f"{(*lead, *shapes[name])}; give all parts one batch axis, or none"
-                )
-            views[name][...] = array
-        return theta
+        return self.layout.pack(a=a, w=w, b=b, c=c)
 
     def unpack(self, theta: ArrayLike) -> Parameters:
         """Return the parts of a parameter vector or of a batch.
@@ -222,18 +172,7 @@ class TwoLayer:
         ShapeError
             If the last axis is not P.
         """
-        theta = self._as_theta(theta)
-        m, d, k = self.width, self.inputs, self.outputs
-        lead = theta.shape[:-1]
-        size = m * (k + self.neuron_inputs)
-        neurons = theta[..., :size].reshape(*lead, m, k + self.neuron_inputs)
-        a = neurons[..., :k] if k > 1 else neurons[..., 0]
-        return Parameters(
-            a=a,
-            w=neurons[..., k : k + d],
-            b=neurons[..., k + d] if self.bias else None,
-            c=theta[..., size:] if self.output_bias else None,
-        )
+        return self.layout.unpack(theta)
 
     def init(
         self,
@@ -314,25 +253,13 @@ class TwoLayer:
         ShapeError, ProblemError, OptionError
             If a shape is wrong, an input is not finite, or `n_threads` is not positive.
         """
-        theta = self._as_theta(theta)
+        theta = self.layout.vectors(theta)
         x = as_inputs("x", x, self.inputs)
         n_threads = check_count("n_threads", n_threads)
-        from flowscape import _core  # as in init
+        from flowscape.problem.compiled import compiled_objective  # as in init
 
-        n = x.shape[0]
-        objective = _core.Objective(
-            _core.Activation(self.activation.core_terms),
-            self.width,
-            self.inputs,
-            self.outputs,
-            self.bias,
-            self.output_bias,
-            x,
-            np.zeros((n, self.outputs)),  # the residual against 0 is the value
-            np.ones(n),
-            1.0,
-            0.0,
-        )
+        nothing = np.zeros((len(x), self.outputs))  # the residual against 0 is the value
+        objective = compiled_objective(self.activation, self.layout, x, nothing)
         values: NDArray[np.float64]
         (values,) = objective.residual(np.atleast_2d(theta), False, n_threads)
         if self.outputs == 1:
@@ -372,8 +299,3 @@ class TwoLayer:
             return cls(**fields)
         except ValueError as error:
             raise ProblemError(f"{where}: {error}") from None
-
-    def _as_theta(self, theta: ArrayLike) -> NDArray[np.float64]:
-        p = self.n_params
-        remedy = f"this network has P={p} parameters per run"
-        return float_array("theta", theta, (p,), ("B", p), remedy=remedy)

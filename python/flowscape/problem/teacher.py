@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from flowscape.errors import ProblemError, check_keys, finite_array
 from flowscape.problem.hashing import array_hash, content_hash
-from flowscape.problem.network import Parameters, TwoLayer, check_network
+from flowscape.problem.layout import Parameters
+from flowscape.problem.network import TwoLayer, check_network
 
 __all__ = ["Teacher"]
 

@@ -118,19 +118,7 @@ def plain_setting(net: TwoLayer) -> Setting:
         raise ProblemError(
             f"activation={str(net.activation)!r} has a kink; ranks need a smooth activation"
         )
-    return Setting(
-        width=net.width,
-        inputs=net.inputs,
-        outputs=net.outputs,
-        bias=net.bias,
-        output_bias=net.output_bias,
-        signed=False,
-        centre=0.0,
-        silent=False,
-        at_zero=0.0,
-        zeros=(),
-        activation=net.activation,
-    )
+    return Setting.unsigned(net)
 
 
 def one_network(net: TwoLayer, theta: ArrayLike) -> Floats:

@@ -102,19 +102,7 @@ class ExponentialChart:
         return self._setting(self.plain_net)
 
     def _setting(self, net: TwoLayer) -> Setting:
-        return Setting(
-            width=net.width,
-            inputs=net.inputs,
-            outputs=net.outputs,
-            bias=net.bias,
-            output_bias=net.output_bias,
-            signed=False,
-            centre=0.0,
-            silent=False,
-            at_zero=traits(net.activation).value_at_zero,
-            zeros=(),
-            activation=net.activation,
-        )
+        return Setting.unsigned(net, at_zero=traits(net.activation).value_at_zero)
 
     def image(self, theta: Floats) -> Floats:
         """Return the canonical parameters (B, P') of networks (B, P)."""
