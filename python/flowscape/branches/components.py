@@ -12,7 +12,7 @@ from flowscape.branches.lines.shapes import LineShape
 from flowscape.branches.shapes import ZEROS, Shape
 from flowscape.errors import ProblemError
 
-__all__ = ["connected_components"]
+__all__ = ["check_known_paths", "connected_components"]
 
 MOST_LISTED: int = 100_000
 """Largest family whose branches are put into components."""
@@ -46,6 +46,7 @@ def connected_components(family: Branches) -> list[tuple[int, ...]]:
     images.
     """
     check_family(family)
+    check_known_paths(family)
     if isinstance(family, ExponentialBranches):
         return connected_components(family.image)
     if family.count() > MOST_LISTED:
@@ -74,6 +75,16 @@ def _plain_keys(family: Branches) -> Iterator[tuple[Hashable, int]]:
     spare = s.width - family.target.m0 - int(carries)
     for index in range(family.count()):
         yield (None if spare else index), index
+
+
+def check_known_paths(family: Branches) -> None:
+    """Refuse families whose connected components are not derived."""
+    if isinstance(family, LineBranches) and family.setting.bias:
+        raise ProblemError(
+            f"activation={str(family.net.activation)!r} with bias=True: a neuron with w = 0 makes "
+            "constants of different slopes for b > 0 and b < 0, and which perfect networks paths "
+            "of zero loss join is not derived; use bias=False"
+        )
 
 
 def _line_keys(family: LineBranches) -> Iterator[tuple[Hashable, int]]:
