@@ -208,15 +208,17 @@ class Branches(Sequence[Branch]):
             size += s.inputs + 1
         return size
 
-    def locate(self, theta: ArrayLike, tol: float = 1e-6, *, margin: float = 0.1) -> Location:
+    def locate(
+        self, theta: ArrayLike, tol: float = 1e-6, *, margin: float = 0.1, near_only: bool = False
+    ) -> Location:
         """Return the branch that each point is on.
 
-        Parameters, result and errors as in `flowscape.branches.locate.locate`; in addition a
+        Parameters, result and errors as in `branches.location.locate.locate`; in addition a
         ProblemError if there is no branch.
         """
         self._check_search()
         family = Family(self.setting, self.target, self.shapes, self.ends)
-        return locate(family, theta, tol, margin=margin)
+        return locate(family, theta, tol, margin=margin, near_only=near_only)
 
     def _check_search(self) -> None:
         """Refuse a search among no branches or too many."""

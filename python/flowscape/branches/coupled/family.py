@@ -89,7 +89,9 @@ class CoupledBranches(Branches):
             "optimistic sample size is not known"
         )
 
-    def locate(self, theta: ArrayLike, tol: float = 1e-6, *, margin: float = 0.1) -> Location:
+    def locate(
+        self, theta: ArrayLike, tol: float = 1e-6, *, margin: float = 0.1, near_only: bool = False
+    ) -> Location:
         """Return the branch that each point is on; as `Branches.locate`.
 
         Where closures meet that have groups with both signs the answer is `ambiguous`.
@@ -97,4 +99,4 @@ class CoupledBranches(Branches):
         self._check_search()
         parts = self.setting, self.target, self.shapes, self.ends
         family = Family(*parts, branch_at=self._branch)
-        return locate(family, theta, tol, margin=margin)
+        return locate(family, theta, tol, margin=margin, near_only=near_only)

@@ -66,7 +66,9 @@ class ExponentialBranches(Branches):
         """
         return self.image.optimistic_size
 
-    def locate(self, theta: ArrayLike, tol: float = 1e-6, *, margin: float = 0.1) -> Location:
+    def locate(
+        self, theta: ArrayLike, tol: float = 1e-6, *, margin: float = 0.1, near_only: bool = False
+    ) -> Location:
         """Return the branch that each point is on, as `Branches.locate`.
 
         Distances are those to the curved sets in the student's own parameters: upper bounds, exact
@@ -74,7 +76,7 @@ class ExponentialBranches(Branches):
         """
         self._check_search()
         family = Family(self.setting, self.target, self.shapes, self.ends, ExponentialSearch)
-        return locate(family, theta, tol, margin=margin)
+        return locate(family, theta, tol, margin=margin, near_only=near_only)
 
     def _branch(self, orbit: int, rank: int) -> Branch:
         return self._pull_back(self.image._branch(orbit, rank))

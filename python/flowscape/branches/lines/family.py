@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from itertools import accumulate
 from typing import Never
@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from flowscape.branches.branch import Branch
 from flowscape.branches.family import Branches, Orbit
 from flowscape.branches.lines.branch import LineBranch
+from flowscape.branches.lines.location import LineSearch, LineSets, line_sets
 from flowscape.branches.lines.shapes import LineShape, count_line_sets, line_shapes
 from flowscape.branches.lines.strata import MIXED, is_component, patterns
 from flowscape.branches.lines.target import LineTarget, line_target
@@ -33,6 +34,8 @@ Ints = NDArray[np.int64]
 MOST_LOCATED: int = 20_000
 """Largest number of branches that is searched."""
 _MARGIN = 1.0 + 1e-12
+# Points at once, and numbers in the tables of a chunk; no result depends on them.
+_CHUNK, _TABLE = 8192, 2**22
 
 
 class LineBranches(Branches):
@@ -131,7 +134,9 @@ class LineBranches(Branches):
             "depends on the sides they are on; there is no optimistic sample size"
         )
 
-    def locate(self, theta: ArrayLike, tol: float = 1e-6, *, margin: float = 0.1) -> Location:
+    def locate(
+        self, theta: ArrayLike, tol: float = 1e-6, *, margin: float = 0.1, near_only: bool = False
+    ) -> Location:
         """Return the branch that each point is on, as `Branches.locate`.
 
         Distances are those of `LineBranch.distance`: upper bounds, exact near generic points of a
@@ -139,8 +144,9 @@ class LineBranches(Branches):
 
         Notes
         -----
-        Every set is bounded from below by how far the w_k are from one line each, on their
-        sides; the sets are searched in the order of that bound until it exceeds what was found.
+        Every set is bounded from below by how far neurons are from sharing lines on their sides,
+        and how wrong their sums are; the sets are searched in the order of that bound until it
+        exceeds what was found, or the tolerance.
         """
         self._check_search()
         if self.count() > MOST_LOCATED:
@@ -156,17 +162,42 @@ class LineBranches(Branches):
         distances = np.full((len(batch), len(self.shapes)), np.inf)
         indices = np.full(distances.shape, -1, dtype=np.int64)
         finite = np.flatnonzero(np.isfinite(batch).all(axis=1))
-        for orbit in range(len(self.shapes)):
-            found = self._search(orbit, batch[finite])
-            distances[finite, orbit], indices[finite, orbit] = found
+        starts, most = np.array([0, *self.ends[:-1]]), tol if near_only else np.inf
+        for part, search in self._searches(batch, finite):
+            for orbit in range(len(self.shapes)):
+                found, rank = search(orbit, most)
+                distances[part, orbit] = found
+                indices[part, orbit] = np.where(rank >= 0, starts[orbit] + rank, -1)
         located = _decide(distances, indices, tol)
+        if near_only:
+            located = located.within(tol)
         if rows.ndim == 2:
             return located
         return Location(**{name: value[0] for name, value in vars(located).items()})
 
-    def _search(self, orbit: int, batch: Floats) -> tuple[Floats, Ints]:
-        """Return the distance to the nearest set of an orbit, and its index."""
-        start = self.ends[orbit - 1] if orbit else 0
+    def _searches(
+        self, batch: Floats, rows: Ints
+    ) -> Iterator[tuple[Ints, Callable[[int, float], tuple[Floats, Ints]]]]:
+        """Yield parts of the rows, and the search for the nearest set of an orbit there."""
+        if self.setting.bias or self.setting.outputs > 1:
+            yield rows, lambda orbit, most: self._one_by_one(orbit, batch[rows], most)
+            return
+        largest = max(shape.n_sets for shape in self.shapes)
+        chunk = min(_CHUNK, max(1, _TABLE // largest))
+        for start in range(0, len(rows), chunk):
+            part = rows[start : start + chunk]
+            parts = self.setting, self.lines, self._branch, self._sets
+            yield part, LineSearch(*parts, batch[part]).nearest
+
+    @cached_property
+    def _sets(self) -> list[LineSets]:
+        return [line_sets(self.setting, self.lines, shape) for shape in self.shapes]
+
+    def _one_by_one(self, orbit: int, batch: Floats, most: float) -> tuple[Floats, Ints]:
+        """Return the distance to the nearest set of an orbit, and its rank; set by set.
+
+        Distances beyond `most` may be infinity, with rank -1.
+        """
         shape = self.shapes[orbit]
         incoming = self.setting.split(batch)[1]
         members = [shape.member(rank) for rank in range(shape.n_sets)]
@@ -174,11 +205,11 @@ class LineBranches(Branches):
         best, index = np.full(len(batch), np.inf), np.full(len(batch), -1, dtype=np.int64)
         for b, row in enumerate(batch):
             for rank in np.argsort(bounds[b], kind="stable"):
-                if bounds[b, rank] * _MARGIN >= best[b]:
+                if bounds[b, rank] * _MARGIN >= best[b] or bounds[b, rank] > most * _MARGIN:
                     break
                 distance = float(self._branch(orbit, int(rank)).distance(row))
                 if distance < best[b]:
-                    best[b], index[b] = distance, start + rank
+                    best[b], index[b] = distance, rank
         return best, index
 
     def _branch(self, orbit: int, rank: int) -> Branch:

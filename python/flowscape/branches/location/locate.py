@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import comb
 
 import numpy as np
@@ -60,6 +60,18 @@ class Location:
     ambiguous: NDArray[np.bool_]
     distances: Floats
 
+    def within(self, tol: float) -> Location:
+        """Return the same without what is farther than `tol`: infinite distances, and -1."""
+        near = self.distance <= tol
+        return replace(
+            self,
+            distance=np.where(near, self.distance, np.inf),
+            nearest_orbit=np.where(near, self.nearest_orbit, -1),
+            nearest_index=np.where(near, self.nearest_index, -1),
+            second=np.where(self.second <= tol, self.second, np.inf),
+            distances=np.where(self.distances <= tol, self.distances, np.inf),
+        )
+
 
 @dataclass(frozen=True)
 class Family:
@@ -90,7 +102,9 @@ class Family:
     branch_at: Callable[[int, int], Branch] | None = None
 
 
-def locate(family: Family, theta: ArrayLike, tol: float, *, margin: float) -> Location:
+def locate(
+    family: Family, theta: ArrayLike, tol: float, *, margin: float, near_only: bool = False
+) -> Location:
     """Return the branch that each point is on.
 
     Parameters
@@ -105,6 +119,9 @@ def locate(family: Family, theta: ArrayLike, tol: float, *, margin: float) -> Lo
         Only where two closures meet that differ in what one neuron does: the quantity
         I = |v - v_held|^2 - factor a^2 of `meeting.Corner` decides if |I| is at least this part of
         the sum of its two terms.
+    near_only : bool
+        Say nothing about sets farther than `tol`: their distances are infinity, and where there
+        is no other set `nearest_orbit` is -1. It saves the searches for curved sets far away.
 
     Returns
     -------
@@ -147,6 +164,8 @@ def locate(family: Family, theta: ArrayLike, tol: float, *, margin: float) -> Lo
             found.search(family, batch, finite[start : start + chunk], tol)
         found.rank(family, batch)
     located = _decide(family, batch, found, tol, margin)
+    if near_only:
+        located = located.within(tol)
     if rows.ndim == 2:
         return located
     return Location(**{name: value[0] for name, value in vars(located).items()})
