@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flowscape.branches import Branch, Branches, branches
+from flowscape.classify.kinked import judge_kinked_zeros
 from flowscape.classify.spelling import spells_target
 from flowscape.classify.zeros import Zeros, different_samples
 from flowscape.errors import ProblemError
@@ -30,10 +31,6 @@ _WRONG = 10.0
 _CLOSE = 1e-10
 # Without enumerated branches: neurons that agree with the target's to this part are the target's.
 _SAME = 1e-5
-_KINK = (
-    "activation={} has a kink: its branches are known, but no theorem separates them from the "
-    "imperfect zeros for any number of samples"
-)
 
 
 @functools.lru_cache(maxsize=64)
@@ -45,8 +42,6 @@ def _family(net: TwoLayer, teacher: Teacher) -> tuple[Branches | None, bool, str
         return None, False, str(error)
     if family.message:
         return None, True, family.message
-    if not family.analytic:
-        return None, False, _KINK.format(net.activation)
     return family, False, ""
 
 
@@ -68,7 +63,7 @@ def judge_zeros(
     PERFECT within it, IMPERFECT beyond ten times it. At another zero a point is PERFECT only near
     a branch that the sample size separates from the imperfect zeros (Local Recovery, Lemma 4.2:
     n >= codim), and never IMPERFECT. Where no branches are enumerated its neurons must in addition
-    be the target's, one by one.
+    be the target's, one by one. Where the activation has a kink: `judge_kinked_zeros`.
     """
     error = np.sqrt(grid.loss(theta, n_threads=n_threads))
     evidence["generalization_error"] = error
@@ -79,8 +74,16 @@ def judge_zeros(
     perfect = regular & (error <= zeros.error_bound)
     kind[regular & (error > _WRONG * zeros.error_bound)] = Kind.IMPERFECT
     family, hopeless, why = _family(prob.net, prob.teacher)
+    if family is not None and not family.analytic:
+        parts = (error, size, kind, branch, expected, distance)
+        try:
+            judge_kinked_zeros(prob, family, theta, zeros, vanishes, *parts)
+        except ProblemError as refused:
+            why = str(refused)
+        else:
+            return ()
     place = None
-    if family is not None:
+    if family is not None and family.analytic:
         try:
             place = family.locate(theta, _NEAR)
         except ProblemError as refused:

@@ -47,6 +47,10 @@ class Zeros:
         Regular, or no direction that the samples leave free changes the function on the grid.
         Where a neuron saturates a residual can vanish to rounding error although no zero is near:
         there this fails.
+    rank : ndarray of int
+        Number of singular values of the Jacobian that are clear of rounding.
+    smallest : ndarray
+        The least of them, in the weights of the loss.
     """
 
     regular: Bools
@@ -54,6 +58,8 @@ class Zeros:
     place_bound: Floats
     error_bound: Floats
     determined: Bools
+    rank: NDArray[np.int64]
+    smallest: Floats
 
 
 def different_samples(prob: Problem) -> int:
@@ -104,7 +110,8 @@ def examine_zeros(
     size = len(rows)
     regular, isolated, determined = (np.zeros(size, dtype=np.bool_) for _ in range(3))
     place_bound, error_bound = np.full(size, np.inf), np.full(size, np.inf)
-    zeros = Zeros(regular, isolated, place_bound, error_bound, determined)
+    ranks, smallest = np.zeros(size, dtype=np.int64), np.zeros(size)
+    zeros = Zeros(regular, isolated, place_bound, error_bound, determined, ranks, smallest)
     if not rows.any():
         return zeros
     theta, zero_loss = polished.theta[rows], polished.zero_loss[rows]
@@ -115,6 +122,9 @@ def examine_zeros(
     rank = seen.sum(axis=1)
     regular[rows] = rank == different_samples(prob) * prob.net.outputs
     isolated[rows] = rank == prob.net.n_params
+    ranks[rows] = rank
+    least = np.where(seen, values, np.inf).min(axis=1)
+    smallest[rows] = np.where(rank > 0, np.sqrt(least), 0.0)
     spread = _spread(prob, grid, theta, vectors, n_threads)
     with np.errstate(divide="ignore", invalid="ignore"):
         reach = np.where(seen, np.sqrt(spread / values), 0.0).sum(axis=1)
