@@ -14,11 +14,9 @@ from numpy.typing import NDArray
 
 from flowscape.branches import Branches
 from flowscape.classify.zeros import Zeros
-from flowscape.errors import ProblemError
 from flowscape.objective import Problem
 from flowscape.problem import Samples, TwoLayer
 from flowscape.problem.symmetry import symmetry
-from flowscape.separation.result import SeparationVerdict
 from flowscape.status import Kind
 
 __all__ = ["judge_kinked_zeros"]
@@ -61,8 +59,8 @@ def judge_kinked_zeros(
     """Fill in kind, branch, expected zeros and distance of the points in `vanishes`.
 
     PERFECT: within its own uncertainty of one branch, and the function is the target; and either
-    the branch is separated there (`Branch.separation`), so that all zeros near it are perfect, or
-    the point is on it to rounding. IMPERFECT: there is a true zero within the uncertainty of the
+    the Jacobian's rank is the codimension, so that all zeros near the branch are on it, or the
+    point is on it to rounding. IMPERFECT: there is a true zero within the uncertainty of the
     point, and it misses the target.
 
     Parameters
@@ -84,17 +82,12 @@ def judge_kinked_zeros(
     resolution = _ON_BRANCH * (1.0 + np.linalg.norm(theta[rows], axis=1))
     on = place.distance <= resolution
     for i in np.flatnonzero((place.orbit >= 0) & right & (on | (cell & straight))):
-        known = family[int(place.index[i])]
-        row = rows[i]
-        separated = (
-            bool(cell[i] & straight[i])
-            and int(zeros.rank[row]) == known.codim
-            and _is_separated(prob, known.separation, known.project(theta[row]))
-        )
+        row, codim = rows[i], family[int(place.index[i])].codim
+        separated = cell[i] and straight[i] and int(zeros.rank[row]) == codim
         if separated or on[i]:
             kind[row], branch[row] = Kind.PERFECT, place.orbit[i]
         if separated:
-            expected[row] = prob.net.n_params - known.codim
+            expected[row] = prob.net.n_params - codim
     inside = _to_kinks(prob, theta[rows]) > _WRONG * slack
     open_ = (kind[rows] == Kind.UNRESOLVED) & inside
     for row in rows[open_]:
@@ -104,16 +97,6 @@ def judge_kinked_zeros(
             prob, theta[row], int(zeros.rank[row])
         ):
             kind[row] = Kind.IMPERFECT
-
-
-def _is_separated(prob: Problem, separation: object, foot: Floats) -> bool:
-    """Return whether the samples separate the branch at a member from the imperfect zeros."""
-    assert callable(separation)
-    try:
-        found = separation(_counted(prob), foot)
-    except ProblemError:
-        return False
-    return bool(found.verdict == SeparationVerdict.SEPARATED)
 
 
 def _counted(prob: Problem) -> Floats:
