@@ -24,7 +24,6 @@ from flowscape.branches.location.bounded import nearest_by_bounds
 from flowscape.branches.location.least_distance import is_exact, nearest
 from flowscape.branches.partitions import Blocks
 from flowscape.branches.setting import Setting
-from flowscape.branches.strata import has_stray_part
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -51,7 +50,6 @@ class LineSets:
     signs: Floats
     singles: int
     silent: int
-    stray: bool
 
 
 class LineSearch:
@@ -182,7 +180,7 @@ def _search(
     scale = pairs.scale
     z = nearest(pairs, np.zeros((len(a), pairs.n_variables)), scale)
     exact, turned = is_exact(pairs, z, scale), _wrong_side(pairs, z, room)
-    good = exact & ~turned.any(axis=1) & _in_closure(sets, pairs, z, room)
+    good = exact & ~turned.any(axis=1) & _in_closure(pairs, z, room)
     held = squared_norm(np.where(still[:, :, None], y, 0.0))
     wrong = np.take_along_axis(turned, np.argsort(pairs.order, axis=1), axis=1)
     return np.where(good, squared_norm(z) + apart + held, np.inf), exact, wrong
@@ -200,38 +198,34 @@ def _wrong_side(pairs: LinePairs, z: Floats, room: Floats) -> Bools:
     return np.asarray((np.concatenate(lengths, axis=1) < -room[:, None]) & ~pairs.still)
 
 
-def _in_closure(sets: LineSets, pairs: LinePairs, z: Floats, room: Floats) -> Bools:
+def _in_closure(pairs: LinePairs, z: Floats, room: Floats) -> Bools:
     """Return whether solutions are surely limits of points of the stratum.
 
-    As `LineEquations` decides; doubtful ones are left to it.
+    They are if on every side of every line there is a w_k != 0, and not all v_j are 0 where there
+    are any (docs/families-by-chart.md). Others are left to `LineBranch.distance`.
     """
-    system, (a, s, y) = sets.system, pairs.values(z)
-    m = s.shape[1]
+    system, (a, s, y) = pairs.system, pairs.values(z)
+    m, parts, mixed_free = s.shape[1], np.zeros(len(z), dtype=np.bool_), False
     sure = np.ones(len(z), dtype=np.bool_)
-    if system.lines.shape[1] == 1:
-        for side in (1.0, -1.0):
-            mine = pairs.eps[:, :m] == side
-            sure &= ~mine.any(axis=1) | (np.where(mine, np.abs(s), 0.0).max(axis=1) > 1e3 * room)
-        return sure
-    apart = np.zeros(len(z), dtype=np.bool_)
+    lengths = np.concatenate([np.abs(s), np.abs(y[:, :, 0])], axis=1) > 1e4 * room[:, None]
     for group, place in enumerate(system.places):
-        if group < len(system.labelled):
-            continue
-        own = y[:, place.start - m : place.stop - m]
-        sure &= np.abs(own).max(axis=(1, 2)) > 1e4 * room
-        if system.mixed[group]:
+        for side in (1.0, -1.0):
+            mine = pairs.eps[:, place] == side
+            sure &= ~mine.any(axis=1) | (mine & lengths[:, place]).any(axis=1)
+        if group >= len(system.labelled) and system.mixed[group]:
+            own = y[:, place.start - m : place.stop - m]
             each = (pairs.eps[:, place] * a[:, place])[:, :, None] * own
             size = np.sqrt((each**2).sum(axis=2)).sum(axis=1)
-            apart |= np.sqrt((each.sum(axis=1) ** 2).sum(axis=1)) > _NO_PART * np.maximum(
-                size, 1.0
-            ) * (1.0 + np.abs(system.weights).sum())
-    return sure & apart if sets.stray else sure
+            least = _NO_PART * np.maximum(size, 1.0 + system.size)
+            parts |= np.sqrt((each.sum(axis=1) ** 2).sum(axis=1)) > least
+            mixed_free = True
+    return sure & parts if mixed_free else sure
 
 
 def line_sets(setting: Setting, lines: LineTarget, shape: LineShape) -> LineSets:
     """Return the sets of an orbit as arrays."""
     members = [shape.member(rank) for rank in range(shape.n_sets)]
-    equations = LineEquations(setting, lines, *members[0])
+    equations = LineEquations(setting, lines, *members[0], shape.silent > 0)
     blocks, eps = members[0]
     multiple = [len(b) > 1 for b in equations.free]
     orders, signs = [], []
@@ -244,14 +238,13 @@ def line_sets(setting: Setting, lines: LineTarget, shape: LineShape) -> LineSets
         orders.append(order)
         signs.append([sides[k] for k in order])
     kept = [*equations.labelled, *(b for b in equations.free if len(b) > 1)]
-    found, count = equations.stratum, len(equations.mixed_free)
-    stray = found is not None and has_stray_part(found.span, count, found.left, found.tol)
     system = LineSystem(
         lines=lines.lines,
         weights=lines.weights[: len(equations.labelled)],
         labelled=tuple(len(b) for b in equations.labelled),
         free=tuple(len(b) for b in equations.free if len(b) > 1),
-        stratum=found,
+        stratum=equations.stratum,
+        size=lines.size,
         mixed=tuple(len({eps[k] for k in b}) == 2 for b in kept),
         rows=equations.linear_rows,
     )
@@ -262,5 +255,4 @@ def line_sets(setting: Setting, lines: LineTarget, shape: LineShape) -> LineSets
         signs=np.array(signs, dtype=np.float64),
         singles=multiple.count(False),
         silent=len(blocks[0]),
-        stray=stray,
     )

@@ -43,6 +43,8 @@ class LineSystem:
         Which groups, labelled ones first, have neurons on both sides.
     rows : (rho, d) ndarray
         Combinations of the linear condition that are independent.
+    size : float
+        Scale of the target.
     """
 
     lines: Floats
@@ -52,6 +54,7 @@ class LineSystem:
     stratum: Stratum | None
     mixed: tuple[bool, ...]
     rows: Floats
+    size: float
 
     @cached_property
     def places(self) -> list[slice]:
