@@ -8,7 +8,7 @@ from itertools import product
 import numpy as np
 import pytest
 from every_stratum import strata
-from homogeneous import ACTIVATION, Student, family_of, generic_point_exists, some
+from homogeneous import ACTIVATION, SHIFT, Student, family_of, generic_point_exists, some
 
 from flowscape import connect, connected_components
 from flowscape.branches import branches
@@ -177,6 +177,36 @@ def test_no_component_contains_another(student_and_family, rng):
             if other.index != b.index:
                 holds = np.abs(other.equations(theta)).max() < 1e-7
                 assert not (holds and other.contains(theta, 1e-7)), (b, other)
+
+
+def test_still_neurons_are_limits_beside_others_on_their_side(student_and_family, rng):
+    """v_k = 0 with any a_k, its p_k added to another neuron of its side: a limit of |v_k| -> 0."""
+    student, family = student_and_family
+    tried = 0
+    for b in some(family, rng, 5):
+        theta = b.sample(rng)
+        rows = theta[: student.m * student.block].reshape(student.m, -1).copy()
+        shift = np.zeros(student.block)
+        shift[-1] = SHIFT.get(student.name, 0.0)
+        rows += shift
+        for block in () if b.shape.silent else b.groups:
+            for side in (1, -1):
+                places = [k for k in block if b.signs[k] == side]
+                if len(places) < 2:
+                    continue
+                k, j = (int(i) for i in rng.permutation(places)[:2])
+                point = rows.copy()
+                point[j, 0] += (
+                    rows[k, 0] * np.linalg.norm(rows[k, 1:]) / np.linalg.norm(rows[j, 1:])
+                )
+                point[k, 0], point[k, 1:] = rng.normal(), 0.0
+                still = np.concatenate([(point - shift).ravel(), theta[rows.size :]])
+                assert b.contains(still, 1e-9), b
+                point[k, 1:] = -0.01 * rows[k, 1:]  # to the other side: 0 is as near
+                wrong = np.concatenate([(point - shift).ravel(), theta[rows.size :]])
+                assert b.distance(wrong) <= 0.0101 * np.linalg.norm(rows[k, 1:]), b
+                tried += 1
+    assert tried or student.m == 2
 
 
 def pick(family, kind):
