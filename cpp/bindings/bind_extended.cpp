@@ -2,6 +2,7 @@
 #include "flowscape/extended/activation.hpp"
 #include "flowscape/extended/polish.hpp"
 #include "flowscape/flow/options.hpp"
+#include "flowscape/parallel.hpp"
 #include "interruptible.hpp"
 
 namespace flowscape::bindings {
@@ -49,7 +50,7 @@ py::tuple extended_residual(const Objective& objective, const Array& target_hi,
   double *const h = hi.mutable_data(), *const l = lo.mutable_data(), *const s = size.mutable_data();
   double *const jh = jacobian_hi.mutable_data(), *const jl = jacobian_lo.mutable_data();
   const double cost = 1e3 * static_cast<double>(B * N * objective.problem().shape.width);
-  run_interruptible(cost, n_threads, py::none(), [&](auto& stop, auto&) {
+  run_interruptible(cost, py::none(), [&](auto& stop, auto&) {
     parallel_items(B, worthwhile_threads(cost, n_threads), [&] {
       return [&, residual = extended::Residual(objective.problem(), targets),
               point = extended::Numbers(P)](std::int64_t b) mutable {
@@ -92,7 +93,7 @@ py::dict extended_polish(const Objective& objective, const Array& target_hi,
       points.mutable_data(), low.mutable_data(),      loss.mutable_data(),
       zero_loss.mutable_data(), slope.mutable_data(), floor.mutable_data(),
       residual.mutable_data(), iterations.mutable_data(), status.mutable_data()};
-  run_interruptible(1e12, n_threads, progress, [&](auto& stop, auto& finished) {
+  run_interruptible(1e12, progress, [&](auto& stop, auto& finished) {
     extended::polish(objective, targets, options, B, output, n_threads, stop, finished);
   });
   py::dict result;

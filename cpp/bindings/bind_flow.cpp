@@ -35,7 +35,7 @@ py::dict gradient_flow_rows(const Objective& objective, const Array& theta0, con
                           &slots,                  &busy};
   const double* const in = theta0.data();
   const auto kind = static_cast<FlowMethod>(method);
-  run_interruptible(1e12, n_threads, progress, [&](auto& stop, auto& finished) {
+  run_interruptible(1e12, progress, [&](auto& stop, auto& finished) {
     gradient_flow(objective, kind, options, B, in, output, n_threads, stop, finished);
   });
   py::dict result;
@@ -85,7 +85,7 @@ Array spectral_bound_rows(const Objective& objective, const Array& theta, int n_
   double* const out = bounds.mutable_data();
   const std::int64_t batch = theta.shape(0);
   const double cost = objective.nanoseconds(2) * static_cast<double>(batch);
-  run_interruptible(cost, n_threads, py::none(), [&](auto& stop, auto&) {
+  run_interruptible(cost, py::none(), [&](auto& stop, auto&) {
     spectral_bounds(objective, batch, in, out, n_threads, stop);
   });
   return bounds;

@@ -1,5 +1,6 @@
 #include "arrays.hpp"
 #include "flowscape/objective/objective.hpp"
+#include "flowscape/parallel.hpp"
 #include "interruptible.hpp"
 
 namespace flowscape::bindings {
@@ -71,7 +72,7 @@ py::tuple evaluate_rows(const Objective& self, const double* theta, std::int64_t
   if (cost < kTooShortToRelease)
     self.evaluate(order, B, theta, out[0], out[1], out[2], 1);
   else
-    run_interruptible(cost, n_threads, py::none(), [&](auto& stop, auto&) {
+    run_interruptible(cost, py::none(), [&](auto& stop, auto&) {
       self.evaluate(order, B, theta, out[0], out[1], out[2], n_threads, &stop);
     });
   if (bare) {
@@ -134,7 +135,7 @@ Array hvp(const Objective& self, const Array& theta, const Array& direction, int
   Array product({B, self.parameters()});
   const double *const in = theta.data(), *const v = direction.data();
   double* const out = product.mutable_data();
-  run_interruptible(self.nanoseconds(1) * static_cast<double>(B), n_threads, py::none(),
+  run_interruptible(self.nanoseconds(1) * static_cast<double>(B), py::none(),
                     [&](auto& stop, auto&) { self.hessian_vector(B, in, v, out, n_threads, &stop); });
   return product;
 }
@@ -148,7 +149,7 @@ py::tuple residual(const Objective& self, const Array& theta, bool jacobian, int
   Array J = jacobian ? Array({B, N, K, P}) : Array(0);
   const double* const in = theta.data();
   double *const out = r.mutable_data(), *const rows = jacobian ? J.mutable_data() : nullptr;
-  run_interruptible(self.nanoseconds(1) * static_cast<double>(B), n_threads, py::none(),
+  run_interruptible(self.nanoseconds(1) * static_cast<double>(B), py::none(),
                     [&](auto& stop, auto&) { self.residual(B, in, out, rows, n_threads, &stop); });
   if (!jacobian) return py::make_tuple(r);
   return py::make_tuple(r, J);
@@ -161,7 +162,7 @@ py::tuple noise(const Objective& self, const Array& theta, int n_threads) {
   const double* const in = theta.data();
   double *const z = zero_loss.mutable_data(), *const l = loss.mutable_data();
   double *const g = gradient.mutable_data(), *const h = hessian.mutable_data();
-  run_interruptible(2 * self.nanoseconds(1) * static_cast<double>(B), n_threads, py::none(),
+  run_interruptible(2 * self.nanoseconds(1) * static_cast<double>(B), py::none(),
                     [&](auto& stop, auto&) { self.noise(B, in, z, l, g, h, n_threads, &stop); });
   return py::make_tuple(zero_loss, loss, gradient, hessian);
 }

@@ -25,7 +25,7 @@ py::dict polish_rows(const Objective& objective, const Array& theta, double gtol
                             bound.mutable_data(),   inertia.mutable_data(),
                             iterations.mutable_data(), status.mutable_data()};
   const double* const in = theta.data();
-  run_interruptible(1e12, n_threads, progress, [&](auto& stop, auto& finished) {
+  run_interruptible(1e12, progress, [&](auto& stop, auto& finished) {
     polish(objective, options, B, in, output, n_threads, stop, finished);
   });
   py::dict result;

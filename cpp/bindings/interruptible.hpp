@@ -11,8 +11,6 @@
 #include <mutex>
 #include <thread>
 
-#include "flowscape/parallel.hpp"
-
 namespace flowscape::bindings {
 
 namespace py = pybind11;
@@ -20,16 +18,14 @@ namespace py = pybind11;
 /// How often a long call looks for signals and reports progress.
 inline constexpr std::chrono::milliseconds kPoll{50};
 
-/// Runs work(stop, finished) without the GIL. A call on several threads, or of more than about
-/// 5 ms, runs on a fresh thread: the OpenMP team then dies with it, so a later fork() cannot
-/// inherit a dead one. Meanwhile this thread handles signals (Ctrl-C sets `stop`, waits for the
+/// Runs work(stop, finished) without the GIL. What takes more than about 5 ms on one thread runs
+/// on a fresh one. Meanwhile this thread handles signals (Ctrl-C sets `stop`, waits for the
 /// work to return, then raises) and calls progress(finished) unless it is None.
 template <class Work>
-void run_interruptible(double nanoseconds, int n_threads, const py::object& progress,
-                       Work&& work) {
+void run_interruptible(double nanoseconds, const py::object& progress, Work&& work) {
   std::atomic<bool> stop{false};
   std::atomic<std::int64_t> finished{0};
-  if (nanoseconds < 5e6 && worthwhile_threads(nanoseconds, n_threads) <= 1) {
+  if (nanoseconds < 5e6) {
     {
       py::gil_scoped_release released;
       work(stop, finished);

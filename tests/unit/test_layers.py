@@ -237,7 +237,8 @@ def test_an_upward_include_is_found(tmp_path):
     assert len(list(cpp_violations(tmp_path))) == 1
 
 
-def test_openmp_is_named_in_one_header():
-    pattern = re.compile(r"omp\.h|#\s*pragma\s+omp")
+def test_threads_are_started_in_two_headers():
+    """One for helpers, one for calls that listen for Ctrl-C; and by no other library."""
+    pattern = re.compile(r"#\s*include <(thread|future)>|omp\.h|#\s*pragma\s+omp|pthread")
     users = [p.name for p in cpp_files(CPP) if pattern.search(p.read_text(encoding="utf-8"))]
-    assert users == ["parallel.hpp"]
+    assert sorted(users) == ["interruptible.hpp", "parallel.hpp"]

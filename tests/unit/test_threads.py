@@ -213,3 +213,21 @@ def test_more_threads_than_the_system_gives_do_not_end_the_process():
     done = subprocess.run([sys.executable, "-c", CROWD], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split()[-1] in ("refused", "done")
+
+
+def test_many_short_calls_with_more_threads_than_processors():
+    """Helpers come late, go out between items and find calls closed: no bit may depend on it."""
+    theta = NET.init(60_000, rng=7)
+    expected = PROB.gradient(theta, n_threads=1).tobytes()
+    assert all(PROB.gradient(theta, n_threads=2 + i % 7).tobytes() == expected for i in range(60))
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="needs Linux's list of threads")
+def test_helpers_leave_with_their_call():
+    before = len(os.listdir("/proc/self/task"))
+    for _ in range(20):
+        PROB.gradient(NET.init(60_000, rng=8), n_threads=6)
+    deadline = time.monotonic() + 10.0
+    while len(os.listdir("/proc/self/task")) > before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert len(os.listdir("/proc/self/task")) <= before

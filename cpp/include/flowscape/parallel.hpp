@@ -1,57 +1,119 @@
-// Threads: the only file that names OpenMP.
+// Threads: the only file that starts helpers.
 //
-// Items are handed out one by one from a counter, so a thread that loses its core delays the
-// call by at most the item it holds. Exceptions never cross the region: the first is kept and
-// thrown on the calling thread. Thread counts are arguments, never global state.
+// Items are handed out one by one from a counter. The calling thread works like the others; when
+// none is left it waits for those that hold an item, never for one that the system has not let
+// run. Exceptions stay on their thread; the first is thrown again on the calling one. Thread
+// counts are arguments, never global state, and no helper stays when its call has ended.
 #pragma once
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <exception>
-
-#ifdef _OPENMP
-#include <omp.h>
-#endif
+#include <memory>
+#include <system_error>
+#include <thread>
 
 namespace flowscape {
 
-/// Threads worth using for `nanoseconds` of work: one more per 0.5 ms. Starting one costs 0.05 to
-/// 0.15 ms, and one that loses its core holds the call up for as long as its item takes.
+/// Threads worth using for `nanoseconds` of work: one more per 0.5 ms. Starting one costs 0.02 to
+/// 0.1 ms, and one that loses its core holds the call up for as long as its item takes.
 inline int worthwhile_threads(double nanoseconds, int n_threads) noexcept {
   const double useful = 1.0 + nanoseconds / 5e5;
   return useful < n_threads ? static_cast<int>(useful) : std::max(1, n_threads);
 }
 
-/// Runs make_worker() once per thread and the worker it returns once per item in [0, count).
+namespace detail {
+
+/// Who may touch what belongs to a call. Lives until its last helper has gone.
+class Crew {
+ public:
+  /// Whether the call goes on: if so the caller waits for this helper to leave.
+  bool enter() noexcept {
+    std::uint32_t inside = inside_.load(std::memory_order_acquire);
+    do {
+      if ((inside & kClosed) != 0) return false;
+    } while (!inside_.compare_exchange_weak(inside, inside + 1, std::memory_order_acq_rel));
+    return true;
+  }
+  void leave() noexcept {
+    if (inside_.fetch_sub(1, std::memory_order_acq_rel) == kClosed + 1) inside_.notify_one();
+  }
+  /// Lets nobody in any more, and waits until everybody has left. First awake, for about as long as
+  /// an item takes: who sleeps may have lost the core when it wakes up.
+  void close() noexcept {
+    std::uint32_t inside = inside_.fetch_or(kClosed, std::memory_order_acq_rel) | kClosed;
+    const auto asleep = std::chrono::steady_clock::now() + kAwake;
+    while (inside != kClosed && std::chrono::steady_clock::now() < asleep)
+      inside = inside_.load(std::memory_order_acquire);
+    while (inside != kClosed) {
+      inside_.wait(inside, std::memory_order_acquire);
+      inside = inside_.load(std::memory_order_acquire);
+    }
+  }
+
+ private:
+  static constexpr std::chrono::microseconds kAwake{50};
+  static constexpr std::uint32_t kClosed = std::uint32_t{1} << 31;
+  std::atomic<std::uint32_t> inside_{0};
+};
+
+/// A helper that shares its core is stopped while it holds an item, sooner or later, and the caller
+/// has to wait until it is its turn again. In calls so short that this matters it goes out between
+/// two items and offers the core, before it is taken away.
+inline constexpr std::chrono::microseconds kTurn{500}, kShortCall{20'000};
+
+}  // namespace detail
+
+/// Runs worker(item) once for every item in [0, count). Workers come from make_worker(): one on the
+/// calling thread and at least one on every other that took an item.
 template <class MakeWorker>
 void parallel_items(std::int64_t count, int n_threads, MakeWorker&& make_worker) {
+  using Clock = std::chrono::steady_clock;
   std::atomic<std::int64_t> next{0};
   std::exception_ptr failure;
   std::atomic<bool> failed{false};
-  const auto run = [&]() noexcept {
+  // Works until `leave()`, asked after every item, or no item is left, which is the answer.
+  const auto run = [&](auto&& leave) noexcept {
     try {
       auto worker = make_worker();
       for (;;) {
         const std::int64_t item = next.fetch_add(1, std::memory_order_relaxed);
-        if (item >= count || failed.load(std::memory_order_relaxed)) return;
+        if (item >= count || failed.load(std::memory_order_relaxed)) return true;
         worker(item);
+        if (leave()) return false;
       }
     } catch (...) {
       if (!failed.exchange(true)) failure = std::current_exception();
+      return true;
     }
   };
-  n_threads = static_cast<int>(std::clamp<std::int64_t>(count, 1, std::max(1, n_threads)));
-#ifdef _OPENMP
-  if (n_threads > 1) {
-#pragma omp parallel num_threads(n_threads)
-    run();
+  const std::int64_t threads = std::clamp<std::int64_t>(count, 1, std::max(1, n_threads));
+  if (threads == 1) {
+    run([] { return false; });
   } else {
-    run();
+    const auto crew = std::make_shared<detail::Crew>();
+    const auto help = [crew, &run, begin = Clock::now()] {
+      while (crew->enter()) {  // `run` may be used inside only
+        const auto entered = Clock::now();
+        const bool done = run([&] {
+          const auto now = Clock::now();
+          return now - entered > detail::kTurn && now - begin < detail::kShortCall;
+        });
+        crew->leave();
+        if (done) return;
+        std::this_thread::yield();
+      }
+    };
+    try {
+      for (std::int64_t helper = 1; helper < threads; ++helper) std::thread(help).detach();
+    } catch (const std::system_error&) {
+      // The system gives no more threads: those that there are do the work.
+    }
+    run([] { return false; });
+    crew->close();
   }
-#else
-  run();
-#endif
   if (failure) std::rethrow_exception(failure);
 }
 
