@@ -40,7 +40,8 @@ py::dict gradient_descent_rows(const Objective& objective, const Array& theta0,
                              T > 0 ? saved.mutable_data() : nullptr};
   const double* const in = theta0.data();
   const double cost = objective.nanoseconds(1) * static_cast<double>(B) * static_cast<double>(steps);
-  run_interruptible(cost, progress, [&](auto& stop, auto& finished) {
+  // a team of threads never starts on the calling one
+  run_interruptible(n_threads > 1 ? 1e12 : cost, progress, [&](auto& stop, auto& finished) {
     gradient_descent(objective, options, B, in, output, n_threads, stop, finished);
   });
   py::dict result;

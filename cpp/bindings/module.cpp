@@ -26,4 +26,9 @@ PYBIND11_MODULE(FLOWSCAPE_MODULE, module) {
   module.attr("lanes") = flowscape::kLanes;
   module.attr("fused_multiply_add") = flowscape::kFusedFma;
   module.attr("compiler") = "g++ " __VERSION__;
+#ifdef _OPENMP
+  module.attr("openmp") = true;
+#else
+  module.attr("openmp") = false;
+#endif
 }

@@ -66,6 +66,7 @@ def test_build_info():
     lanes = {"v2": (2,), "v3": (4,), "v4": (8,), "native": (2, 4, 8)}[_core.isa()]
     assert info["lanes"] in lanes
     assert info["fused_multiply_add"] == (info["lanes"] > 2)
+    assert info["openmp"] is True
     assert info["compiler"].startswith("g++ ")
 
 

@@ -238,7 +238,7 @@ def test_an_upward_include_is_found(tmp_path):
 
 
 def test_threads_are_started_in_two_headers():
-    """One for helpers, one for calls that listen for Ctrl-C; and by no other library."""
+    """One for teams and helpers, one for calls that listen for Ctrl-C."""
     pattern = re.compile(r"#\s*include <(thread|future)>|omp\.h|#\s*pragma\s+omp|pthread")
     users = [p.name for p in cpp_files(CPP) if pattern.search(p.read_text(encoding="utf-8"))]
     assert sorted(users) == ["interruptible.hpp", "parallel.hpp"]

@@ -1,9 +1,11 @@
-// Threads: the only file that starts helpers.
+// Threads: the only file that names OpenMP, and the only one that starts helpers.
 //
-// Items are handed out one by one from a counter. The calling thread works like the others; when
-// none is left it waits for those that hold an item, never for one that the system has not let
-// run. Exceptions stay on their thread; the first is thrown again on the calling one. Thread
-// counts are arguments, never global state, and no helper stays when its call has ended.
+// Two ways to share work. A *team* (OpenMP) does what takes long and hands itself out: flows and
+// descents from a queue of runs. *Items* are handed out one by one from a counter, in calls that may
+// last a millisecond: the calling thread works like the others, and when none is left it waits for
+// those that hold an item, never for one that the system has not let run; a team's barrier would.
+// Exceptions stay on their thread; the first is thrown again on the calling one. Thread counts are
+// arguments, never global state, and no helper stays when its call has ended.
 #pragma once
 
 #include <algorithm>
@@ -25,6 +27,22 @@ inline int worthwhile_threads(double nanoseconds, int n_threads) noexcept {
 }
 
 namespace detail {
+
+/// The first exception of several threads.
+class FirstFailure {
+ public:
+  void keep() noexcept {
+    if (!failed_.exchange(true)) failure_ = std::current_exception();
+  }
+  bool failed() const noexcept { return failed_.load(std::memory_order_relaxed); }
+  void rethrow() const {
+    if (failure_) std::rethrow_exception(failure_);
+  }
+
+ private:
+  std::exception_ptr failure_;
+  std::atomic<bool> failed_{false};
+};
 
 /// Who may touch what belongs to a call. Lives until its last helper has gone.
 class Crew {
@@ -72,20 +90,19 @@ template <class MakeWorker>
 void parallel_items(std::int64_t count, int n_threads, MakeWorker&& make_worker) {
   using Clock = std::chrono::steady_clock;
   std::atomic<std::int64_t> next{0};
-  std::exception_ptr failure;
-  std::atomic<bool> failed{false};
+  detail::FirstFailure failure;
   // Works until `leave()`, asked after every item, or no item is left, which is the answer.
   const auto run = [&](auto&& leave) noexcept {
     try {
       auto worker = make_worker();
       for (;;) {
         const std::int64_t item = next.fetch_add(1, std::memory_order_relaxed);
-        if (item >= count || failed.load(std::memory_order_relaxed)) return true;
+        if (item >= count || failure.failed()) return true;
         worker(item);
         if (leave()) return false;
       }
     } catch (...) {
-      if (!failed.exchange(true)) failure = std::current_exception();
+      failure.keep();
       return true;
     }
   };
@@ -114,7 +131,26 @@ void parallel_items(std::int64_t count, int n_threads, MakeWorker&& make_worker)
     run([] { return false; });
     crew->close();
   }
-  if (failure) std::rethrow_exception(failure);
+  failure.rethrow();
+}
+
+/// Runs body() once on every thread of a team, which share one queue. Call it on a thread that ends
+/// with the call (`run_interruptible`): a team that outlives it makes a later fork() hang.
+template <class Body>
+void parallel_team(int n_threads, Body&& body) {
+  detail::FirstFailure failure;
+  const auto run = [&]() noexcept {
+    try {
+      body();
+    } catch (...) {
+      failure.keep();
+    }
+  };
+#ifdef _OPENMP
+#pragma omp parallel num_threads(std::max(1, n_threads)) if (n_threads > 1)
+#endif
+  run();
+  failure.rethrow();
 }
 
 }  // namespace flowscape

@@ -30,10 +30,7 @@ void follow_all(const Objective& objective, const DescentOptions& options, std::
   constexpr std::int64_t W = Gradient::W;
   const int threads = static_cast<int>(
       std::clamp<std::int64_t>((batch + W - 1) / W, 1, std::max(1, n_threads)));
-  // One item per thread: the runs themselves are handed out by the queue.
-  parallel_items(threads, threads, [&] {
-    return [&](std::int64_t) { follow<Gradient>(objective, options, output, queue); };
-  });
+  parallel_team(threads, [&] { follow<Gradient>(objective, options, output, queue); });
 }
 
 }  // namespace

@@ -14,14 +14,12 @@ template <class Layout, class Method>
 void run_all(const Objective& objective, const FlowOptions& options, const FlowOutput& output,
              FlowQueue& queue, int n_threads) {
   std::atomic<std::int64_t> slots{0}, busy{0};
-  // One item per thread: the runs themselves are handed out by the queue.
-  parallel_items(n_threads, n_threads, [&] {
-    return [&, lease = objective.lease<Layout>(2)](std::int64_t) {
-      Integrator<Layout, Method> integrator(*lease, options, output, queue);
-      integrator.run();
-      slots += integrator.slots();
-      busy += integrator.busy();
-    };
+  parallel_team(n_threads, [&] {
+    const auto lease = objective.lease<Layout>(2);
+    Integrator<Layout, Method> integrator(*lease, options, output, queue);
+    integrator.run();
+    slots += integrator.slots();
+    busy += integrator.busy();
   });
   *output.slots = slots;
   *output.busy = busy;

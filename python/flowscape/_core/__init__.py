@@ -8,6 +8,7 @@ built or that this machine cannot run is an error, never a silent fallback.
 import importlib
 import importlib.util
 import os
+from types import ModuleType
 
 from . import _baseline
 
@@ -46,7 +47,24 @@ def _choose() -> str:
     return forced
 
 
-_module = importlib.import_module(f"{__name__}._core_{_choose()}")
+def _load(level: str) -> ModuleType:
+    """Import the module of a level, its OpenMP set to sleep where it has to wait.
+
+    The run-time library spins at its barriers by default, for up to 20 ms: with another process
+    on one of two cores a call of 0.5 ms then took 11 (docs/decisions/0009). It reads its policy
+    from the environment, once, while it is loaded; the environment is left as it was.
+    """
+    asleep = "OMP_WAIT_POLICY" not in os.environ
+    if asleep:
+        os.environ["OMP_WAIT_POLICY"] = "passive"
+    try:
+        return importlib.import_module(f"{__name__}._core_{level}")
+    finally:
+        if asleep:
+            del os.environ["OMP_WAIT_POLICY"]
+
+
+_module = _load(_choose())
 
 Activation = _module.Activation
 Objective = _module.Objective
@@ -71,6 +89,6 @@ def isa() -> str:
 
 
 def build_info() -> dict[str, object]:
-    """How the loaded module was built: level, lanes, fused multiply-add, compiler."""
-    names = ("level", "lanes", "fused_multiply_add", "compiler")
+    """How the loaded module was built: level, lanes, fused multiply-add, OpenMP, compiler."""
+    names = ("level", "lanes", "fused_multiply_add", "openmp", "compiler")
     return {name: getattr(_module, name) for name in names}
