@@ -30,7 +30,7 @@ _MOST_PARAMETERS = 400
 # For what is read off a fit: the distance left of an exponential, velocity over rate; the distance
 # of an extrapolated limit from the nearest critical point.
 _FITTED = 2.0
-# Error of the integration at the limit, in rtol |theta|; measured: 6 at rtol 1e-8, 20 at 1e-12.
+# Error of the integration at the limit, in rtol |theta|; measured: 3 at rtol 1e-8, 4 at 1e-10.
 _INTEGRATION = 30.0
 # An extrapolated limit is kept if its error bar is below this part of 1 + |theta|.
 _USEFUL = 1e-2
