@@ -54,14 +54,6 @@ def setting_of(net: TwoLayer) -> Setting:
     if kind in _RELATIONS:
         raise _refusal(net, kind, _RELATIONS[kind])
     properties = traits(activation)
-    if kind is SymmetryClass.EVEN_PLUS_LINEAR and net.outputs > 1:
-        raise _refusal(
-            net,
-            kind,
-            f"sigma(c+z) - sigma(c-z) is linear in z, and with outputs={net.outputs} the linear "
-            "parts of pairs of neurons w, -w obey a matrix equation whose solutions fall apart by "
-            "rank",
-        )
     if properties.has_kink:
         raise _refusal(net, kind, "it has a kink, and the theory needs an analytic activation")
     if net.bias:

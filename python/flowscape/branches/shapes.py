@@ -14,6 +14,7 @@ from math import comb, prod
 import numpy as np
 from numpy.typing import NDArray
 
+from flowscape.branches.fibres import Ranks
 from flowscape.branches.groups import sign_choices
 from flowscape.branches.partitions import (
     Blocks,
@@ -77,6 +78,7 @@ class Shape:
     labelled: tuple[int, ...]
     free: tuple[int, ...]
     minus: tuple[int, ...] = ()
+    ranks: Ranks | None = None
 
     @property
     def r(self) -> int:
@@ -137,7 +139,7 @@ class Shape:
         """Return a short name: sizes of the groups, ``labelled 2, 1 | free 1 | constant 1``.
 
         Where signs matter, ``labelled 2+1-`` has two plus and one minus sign, ``labelled 2-``
-        minus signs only.
+        minus signs only, ``ranks 1, 2`` the ranks.
         """
         parts, m0 = [], len(self.labelled)
         if self.labelled:
@@ -148,6 +150,8 @@ class Shape:
         if self.constant.size:
             word = "silent" if self.constant.kind == SILENT else f"constant ({self.constant.kind})"
             parts.append(f"{word} {self.constant.size}")
+        if self.ranks:
+            parts.append("ranks {}, {}".format(*self.ranks))
         return " | ".join(parts)
 
 

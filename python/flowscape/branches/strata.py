@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from flowscape.branches.fibres import Ranks, fibre_components
+
 Floats = NDArray[np.float64]
 
 _RANK = 1e-12
@@ -23,8 +25,8 @@ class Solutions:
 
     Attributes
     ----------
-    point : (b,) ndarray
-        Its member nearest to 0.
+    point : (b,) or (b, O) ndarray
+        Its member nearest to 0; a column for each right side.
     directions : (b, k) ndarray
         Orthonormal basis.
     rank : int
@@ -35,16 +37,16 @@ class Solutions:
     directions: Floats
     rank: int
 
-    def fixed(self, row: Floats, tol: float) -> float | None:
-        """Return the value of row . s if it is the same everywhere, else None."""
+    def fixed(self, row: Floats, tol: float) -> Floats | None:
+        """Return the value, () or (O,), of row . s if it is the same everywhere, else None."""
         size = max(float(np.linalg.norm(row)), 1e-300)
         if np.linalg.norm(row @ self.directions) > tol * size:
             return None
-        return float(row @ self.point)
+        return np.asarray(row @ self.point)
 
 
 def solutions(matrix: Floats, right: Floats, tol: float) -> Solutions | None:
-    """Return the solutions of matrix (E, b) @ s = right (E,), None if there are none.
+    """Return the solutions of matrix (E, b) @ s = right (E,) or (E, O), None if there are none.
 
     Parameters
     ----------
@@ -54,11 +56,13 @@ def solutions(matrix: Floats, right: Floats, tol: float) -> Solutions | None:
     """
     count = matrix.shape[1]
     left, values, rows = np.linalg.svd(matrix)
-    rank = int((values > _RANK * values.max(initial=0.0)).sum())
+    rank = _rank(values)
     along = left[:, :rank].T @ right
     if np.linalg.norm(right - left[:, :rank] @ along) > tol:
         return None
-    point = rows[:rank].T @ (along / values[:rank]) if rank else np.zeros(count)
+    point = np.zeros((count, *right.shape[1:]))
+    if rank:
+        point = (rows[:rank].T / values[:rank]) @ along
     return Solutions(point, np.ascontiguousarray(rows[rank:].T), rank)
 
 
@@ -94,45 +98,92 @@ def level_stratum(deficit: Floats, mixed: Floats, others: int, tol: float) -> bo
     return bool(min(np.linalg.norm(deficit - weight), np.linalg.norm(deficit + weight)) > tol)
 
 
-def linear_stratum(
-    columns: Floats, weights: Floats, free: int, right: Floats, heads: int, tol: float
-) -> bool:
-    """Return whether a stratum under W s + U q = L' is not empty, hence a component.
+@dataclass(frozen=True)
+class Split:
+    """A right side (E, O) split along the span of some columns (E, b) and off it.
 
-    Even activation plus a linear function, one output. The s_t = sum eps_k a_k of the mixed
-    labelled groups and the q_j != 0 of the mixed free groups are flexible, as are the incoming
-    vectors u_j, the columns of U. (s_t = +-abar_t or q_j = 0 belong to finer strata.)
+    Attributes
+    ----------
+    span : (E, w) ndarray
+        Orthonormal basis of the columns' span.
+    off : (E, E - w) ndarray
+        Orthonormal basis of its complement, by falling singular values of what is off.
+    outputs : (O, O) ndarray
+        Right singular vectors of what is off, as columns.
+    rank : int
+        Of what is off.
+    """
+
+    span: Floats
+    off: Floats
+    outputs: Floats
+    rank: int
+
+
+def split(columns: Floats, right: Floats, tol: float) -> Split:
+    """Return the parts of `right`; singular values up to `tol` off the span are 0."""
+    left, values, _ = np.linalg.svd(columns)
+    span = _rank(values)
+    off = left[:, span:]
+    turned, sizes, outputs = np.linalg.svd(off.T @ right)
+    return Split(left[:, :span], off @ turned, outputs.T, int((sizes > tol).sum()))
+
+
+def linear_pieces(
+    columns: Floats, weights: Floats, free: int, right: Floats, heads: int, tol: float
+) -> tuple[Ranks, ...]:
+    """Return the components of a stratum under W s + U q = L', none if it is empty.
+
+    Even activation plus a linear function. The s_t = sum eps_k a_k of the mixed labelled groups
+    and the q_j != 0 of the mixed free groups, rows of s (b, O) and q (J, O), are flexible, as are
+    the incoming vectors u_j, the columns of U. (s_t = +-abar_t or q_j = 0 belong to finer strata.)
 
     Parameters
     ----------
     columns : (E, b) ndarray
         W: the target's incoming vectors of the mixed labelled groups.
-    weights : (b,) ndarray
+    weights : (b, O) ndarray
         abar_t of these groups.
     free : int
         J, the number of mixed free groups.
-    right : (E,) ndarray
+    right : (E, O) ndarray
         L'.
     heads : int
         The first `heads` components are input weights, which are not all 0 in a u_j.
     tol : float
         Norms up to this are 0.
+
+    Returns
+    -------
+    tuple of (int, int)
+        The generic ranks of q and of U off the span of W; (0, 0) for J = 0.
     """
-    if free >= 2:
-        return True
-    if free == 1:
-        return columns.shape[1] > 0 or bool(np.linalg.norm(right[:heads]) > tol)
-    space = solutions(columns, right, tol)
-    return space is not None and not pinned(space, weights, tol)
+    if free == 0:
+        space = solutions(columns, right, tol)
+        return () if space is None or pinned(space, weights, tol) else ((0, 0),)
+    parts = split(columns, right, tol)
+    found = fibre_components(right.shape[1], parts.off.shape[1], free, parts.rank)
+    found = tuple(ranks for ranks in found if ranks[0] > 0)
+    if parts.span.size:
+        return found
+    # all u_j lie in a space of dimension k that contains the rows of L'
+    still = parts.rank == 1 and bool(np.linalg.norm(right[:heads]) <= tol)
+    return tuple(ranks for ranks in found if ranks[1] > int(still))
 
 
 def pinned(space: Solutions, weights: Floats, tol: float) -> bool:
-    """Return whether some s_t is +abar_t or -abar_t on all of the space."""
-    for unit, weight in zip(np.eye(len(weights)), np.abs(weights), strict=True):
+    """Return whether some s_t is +abar_t or -abar_t, rows of `weights`, on all of the space."""
+    for unit, weight in zip(np.eye(len(weights)), weights, strict=True):
         value = space.fixed(unit, _RANK)
-        if value is not None and abs(abs(value) - weight) <= tol:
+        if value is None:
+            continue
+        if min(np.linalg.norm(value - weight), np.linalg.norm(value + weight)) <= tol:
             return True
     return False
+
+
+def _rank(values: Floats) -> int:
+    return int((values > _RANK * values.max(initial=0.0)).sum())
 
 
 def has_stray_part(columns: Floats, free: int, right: Floats, tol: float) -> bool:

@@ -20,6 +20,10 @@ largest entry of all, or 1: an input weight of 1e-13 makes nothing but a constan
 """
 
 
+_LARGEST = 1e150
+"""Numbers with larger sizes have squares that overflow."""
+
+
 _COUPLED = (
     "sums of target weights with signs count as equal if they differ by round-off, which decides "
     "which sign patterns are branches (docs/families.md)"
@@ -67,7 +71,20 @@ def reduced_teacher(setting: Setting, teacher: Teacher) -> Reduced:
     theta = np.concatenate([neurons.ravel(), constant])
     # two scales: the function is linear in outgoing weights, so these say nothing about w and b
     tol = TEACHER_TOL * max(1.0, float(np.abs(incoming).max()))
+    if setting.slope:
+        weights = np.concatenate([parts.a.ravel(), constant])
+        _check_products(float(np.abs(weights).max()), float(np.abs(incoming).max()))
     return reduce_network(common, theta, tol, TEACHER_TOL)
+
+
+def _check_products(weight: float, vector: float) -> None:
+    """Refuse weights whose products a_k v_k, the linear part, have squares that overflow."""
+    if max(1.0, weight) > _LARGEST / max(1.0, vector):
+        raise ProblemError(
+            f"teacher has outgoing weights up to {weight:.1e} and incoming ones up to "
+            f"{vector:.1e}; their products make its linear part and must be at most "
+            f"{_LARGEST:.0e}, or their squares overflow; give smaller weights"
+        )
 
 
 def target_of(setting: Setting, teacher: Teacher) -> Reduced:

@@ -195,6 +195,9 @@ COUPLED = [
     Case("silu", 3, 1),
     Case("softplus", 3, 1, output_bias=True),
     Case("leaning", 3, 2, d=2),
+    Case("softplus", 4, 1, bias=False, outputs=2, d=2),
+    Case("softplus", 3, 1, outputs=2),
+    Case("silu", 3, 1, outputs=2),
 ]
 COUPLED_MORE = [
     Case("sigmoid", 3, 1, bias=False, output_bias=True),
@@ -213,6 +216,11 @@ COUPLED_MORE = [
     Case("softplus", 3, 0),
     Case("silu", 3, 1, flat=1),
     Case("leaning", 3, 1),
+    Case("softplus", 5, 1, bias=False, outputs=2, d=2),
+    Case("softplus", 4, 0, bias=False, outputs=3, d=3),
+    Case("softplus", 4, 2, bias=False, outputs=2, weights=(1.0, -1.0)),
+    Case("softplus", 5, 0, outputs=2, d=2),
+    Case("silu", 4, 1, outputs=2, output_bias=True),
 ]
 
 SLOW = [pytest.param(case, marks=pytest.mark.slow) for case in COUPLED_MORE]

@@ -76,6 +76,15 @@ def test_what_is_not_known_is_refused(make_case):
         ({"formula": "softplus", "m": 2, "m0": 1, "bias": False}, 3),
         # {-k}=t with the pair {i,-j}: three more than the ten of a generic activation
         ({"formula": "softplus", "m": 3, "m0": 1, "bias": False}, 13),
+        ({"formula": "softplus", "m": 3, "m0": 1, "bias": False, "outputs": 2}, 13),
+        # sizes 2, 1, 1 (24 and 12 ways to label) and 12 * 2 sets {-k}=t {l}=t' with a pair {i,-j}
+        ({"formula": "softplus", "m": 4, "m0": 2, "d": 2, "bias": False, "outputs": 2}, 86),
+        # parallel weights: both may be flipped, as L' has rank 1
+        (
+            {"formula": "softplus", "m": 4, "m0": 2, "d": 2, "bias": False, "outputs": 2}
+            | {"weights": (1.0, -1.0)},
+            98,
+        ),
     ],
 )
 def test_small_families_by_hand(make_case, arguments, count):
@@ -161,11 +170,29 @@ def test_a_pair_with_a_vanishing_weight_belongs_to_the_finer_branch(make_case, r
     assert family.locate(near, 1e-6).index == branch.index
 
 
+def curved_pairs(make_case):
+    """Return cases and branches: one output, several, and two components of one stratum."""
+    cases = [make_case("softplus", 3, 1, d=2, bias=False), stray_case(make_case)]
+    found = [(case, next(b for b in case.family if b.coupling.free)) for case in cases]
+    case = make_case("softplus", 4, 1, d=2, bias=False, outputs=2)
+    found += [(case, next(b for b in case.family if b.shape.ranks == r)) for r in ((1, 1), (1, 0))]
+    case = make_case("softplus", 5, 1, d=2, bias=False, outputs=2)
+    found += [(case, b) for b in two_components(case.family)]
+    return found
+
+
+def two_components(family):
+    """Return the two branches with {-1} = t and the pairs {2,-3} and {4,-5}."""
+    found = [b for b in family if b.shape.ranks in ((2, 1), (1, 2))]
+    same = [b for b in found if b.blocks == found[0].blocks and b.signs == found[0].signs]
+    assert [b.shape.ranks for b in same] == [(2, 1), (1, 2)]
+    return same
+
+
 def test_distance_to_a_curved_pair_against_a_search(make_case, rng):
     from scipy.optimize import minimize
 
-    for case in (make_case("softplus", 3, 1, d=2, bias=False), stray_case(make_case)):
-        branch = next(b for b in case.family if b.coupling.free)
+    for case, branch in curved_pairs(make_case):
         theta = branch.sample(rng) + 0.05 * rng.normal(size=case.net.n_params)
         starts = [branch.sample(rng), branch.project(theta)]
         found = [
@@ -190,6 +217,57 @@ def test_distance_to_a_curved_pair_against_a_search(make_case, rng):
         assert branch.distance(theta) <= min(np.linalg.norm(p - theta) for p in members) + 1e-6
 
 
+def test_components_of_one_stratum_meet_where_both_ranks_are_smaller(make_case, rng):
+    case = make_case("softplus", 5, 1, d=2, bias=False, outputs=2)
+    family = case.family
+    one, two = two_components(family)
+    assert one.name.endswith("ranks 2, 1")
+    assert family.locate(one.sample(rng), 1e-8).index == one.index
+    assert family.locate(two.sample(rng), 1e-8).index == two.index
+    for branch, other in ((one, two), (two, one)):
+        members = np.stack([branch.sample(rng) for _ in range(5)])
+        assert branch.distance(members).max() < 1e-11
+        assert other.distance(members).min() > 1e-3
+    # all q_j along the target's weight, all u_j along its vector: ranks 1, 1
+    weight, vector = case.teacher.theta[:2], case.teacher.theta[2:]
+    outgoing, incoming = np.zeros((1, 5, 2)), np.zeros((1, 5, 2))
+    signs = np.array(one.signs, dtype=float)
+    (single,), *pairs = one.blocks[1:]
+    outgoing[0, single], incoming[0, single] = weight, -vector
+    for (i, j), q, u in zip(pairs, (0.7, -0.4), (2.0, -1.5), strict=True):
+        assert signs[i] == -signs[j] == 1.0
+        outgoing[0, i], outgoing[0, j] = 0.5 * q * weight, -0.5 * q * weight
+        incoming[0, i], incoming[0, j] = u * vector, -u * vector
+    theta = family.setting.join(outgoing, incoming, np.zeros((1, 2)))[0]  # 1.4 + 0.6 = 2
+    assert case.defect(theta) < 1e-12
+    assert one.distance(theta) < 1e-10
+    assert two.distance(theta) < 1e-10
+
+
+def test_equations_without_ranks_hold_on_more_than_the_closure(make_case, rng):
+    # {1,-2} = t and free pairs: P U = 0 for ranks (2, 0), q of rank 1 for (1, 1)
+    case = make_case("softplus", 6, 1, d=2, bias=False, outputs=2)
+    found = [b for b in case.family if b.shape.ranks == (2, 0)]
+    wide = found[0]
+    flat = next(
+        b
+        for b in case.family
+        if b.shape.ranks == (1, 1) and b.blocks == wide.blocks and b.signs == wide.signs
+    )
+    vector = case.teacher.theta[2:]
+    across = np.array([-vector[1], vector[0]]) / np.linalg.norm(vector)
+    theta = wide.sample(rng)
+    _, incoming, _ = (part[0] for part in case.family.setting.split(theta[None]))
+    assert np.abs(incoming @ across).max() < 1e-10
+    outgoing, incoming, _ = case.family.setting.split(flat.sample(rng)[None])
+    eps = np.array(flat.signs, dtype=float)
+    sums = [eps[list(g.neurons)] @ outgoing[0, list(g.neurons)] for g in flat.coupling.free]
+    assert np.linalg.svd(np.array(sums))[1][1] < 1e-10
+    assert np.abs(incoming[0] @ across).max() > 1e-3
+    assert wide.distance(flat.sample(rng)) > 1e-3
+    assert flat.distance(theta) > 1e-3
+
+
 def test_a_branch_may_fall_into_two_pieces(make_case, rng):
     # q u = L' with L' != 0: q > 0 or q < 0
     family = make_case("softplus", 3, 1, bias=False).family
@@ -205,12 +283,13 @@ def test_a_branch_may_fall_into_two_pieces(make_case, rng):
 
 
 def test_bits_do_not_depend_on_the_batch(make_case, rng):
-    family = make_case("softplus", 4, 1, d=2, bias=False).family
-    points = rng.normal(size=(6, family.setting.n_params))
-    for branch in [b for b in family if b.coupling.free][::6]:
-        together = branch.project(points)
-        alone = np.stack([branch.project(point) for point in points])
-        np.testing.assert_array_equal(together, alone)
+    for outputs in (1, 2):
+        family = make_case("softplus", 4, 1, d=2, bias=False, outputs=outputs).family
+        points = rng.normal(size=(6, family.setting.n_params))
+        for branch in [b for b in family if b.coupling.free][:: 6 * outputs**2]:
+            together = branch.project(points)
+            alone = np.stack([branch.project(point) for point in points])
+            np.testing.assert_array_equal(together, alone)
 
 
 def test_every_sign_pattern_is_accounted_for(make_case):

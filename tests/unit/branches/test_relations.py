@@ -76,12 +76,28 @@ def test_generic_and_odd_activations_are_accepted(activation, bias):
     assert len(family(activation, bias)) > 0
 
 
-def test_several_outputs_are_refused_where_pairs_make_linear_functions():
-    net = TwoLayer(2, 1, "softplus", True, 2)
-    with pytest.raises(ProblemError, match=r"even \+ linear.*matrix equation.*rank"):
-        branches(net, Teacher(net, np.ones(net.n_params)))
-    odd = TwoLayer(2, 1, "sigmoid", True, 2)
-    assert len(branches(odd, Teacher(odd, np.ones(odd.n_params)))) > 0
+def test_zeros_beside_pairs_are_refused_with_several_outputs():
+    def family(name, width, *, output_bias=False, outputs=2):
+        student = TwoLayer(width, 1, name, True, outputs, output_bias)
+        one = TwoLayer(1, 1, name, True, outputs, output_bias)
+        return branches(student, Teacher(one, np.ones(one.n_params)))
+
+    with pytest.raises(ProblemError, match=r"silu.*vector equation.*by the zeros and by rank"):
+        family("silu", 4)
+    for known in (
+        family("silu", 3),
+        family("silu", 4, output_bias=True),
+        family("silu", 4, outputs=1),
+        family("softplus", 4),
+    ):
+        assert len(known) > 0
+
+
+@pytest.mark.parametrize("weights", [(1e200, 1e200, 0.0), (1e200, 1.0, 0.0), (1.0, 1e200, 1e200)])
+def test_linear_parts_that_overflow_are_refused(weights):
+    net = TwoLayer(1, 1, "softplus")
+    with pytest.raises(ProblemError, match="overflow"):
+        branches(TwoLayer(2, 1, "softplus"), Teacher(net, np.array(weights)))
 
 
 def test_two_shifted_copies_of_an_odd_function_have_a_four_neuron_relation():

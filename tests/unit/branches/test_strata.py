@@ -9,7 +9,7 @@ from every_stratum import strata
 from flowscape.branches.strata import (
     has_stray_part,
     level_stratum,
-    linear_stratum,
+    linear_pieces,
     pinned,
     solutions,
 )
@@ -116,27 +116,34 @@ def test_solutions_are_all_of_them():
             assert solutions(matrix, inside + rng.normal(size=rows), TOL) is None
 
 
+def linear_stratum(columns, weights, free, right, heads):
+    """Return whether there is a component; for one output there is at most one."""
+    found = linear_pieces(columns, weights[:, None], free, right[:, None], heads, TOL)
+    assert len(found) <= 1
+    return bool(found)
+
+
 def test_a_linear_stratum_without_free_pairs_needs_a_solution_that_is_not_pinned():
     one = np.array([[1.0], [2.0]])
     for right, expected in ((0.4, True), (1.5, False), (-1.5, False)):
-        assert linear_stratum(one, np.array([1.5]), 0, right * one[:, 0], 2, TOL) is expected
-    assert not linear_stratum(one, np.array([1.5]), 0, np.array([1.0, 0.0]), 2, TOL)
+        assert linear_stratum(one, np.array([1.5]), 0, right * one[:, 0], 2) is expected
+    assert not linear_stratum(one, np.array([1.5]), 0, np.array([1.0, 0.0]), 2)
     # equal input weights, different biases: on samples without the bias row s is not unique
     twice = np.array([[1.0, 1.0]])
-    assert linear_stratum(twice, np.array([1.0, 1.0]), 0, np.array([2.0]), 1, TOL)
+    assert linear_stratum(twice, np.array([1.0, 1.0]), 0, np.array([2.0]), 1)
     nothing = np.zeros((2, 0))
-    assert linear_stratum(nothing, np.zeros(0), 0, np.zeros(2), 2, TOL)
-    assert not linear_stratum(nothing, np.zeros(0), 0, np.ones(2), 2, TOL)
+    assert linear_stratum(nothing, np.zeros(0), 0, np.zeros(2), 2)
+    assert not linear_stratum(nothing, np.zeros(0), 0, np.ones(2), 2)
 
 
 def test_a_free_pair_makes_what_it_can():
     nothing, column = np.zeros((2, 0)), np.array([[1.0], [0.0]])
     # q u = L' with an input weight u that is not 0
-    assert linear_stratum(nothing, np.zeros(0), 1, np.array([1.0, 0.0]), 1, TOL)
-    assert not linear_stratum(nothing, np.zeros(0), 1, np.array([0.0, 1.0]), 1, TOL)
-    assert not linear_stratum(nothing, np.zeros(0), 1, np.zeros(2), 2, TOL)
-    assert linear_stratum(column, np.ones(1), 1, np.zeros(2), 2, TOL)
-    assert linear_stratum(nothing, np.zeros(0), 2, np.zeros(2), 2, TOL)
+    assert linear_stratum(nothing, np.zeros(0), 1, np.array([1.0, 0.0]), 1)
+    assert not linear_stratum(nothing, np.zeros(0), 1, np.array([0.0, 1.0]), 1)
+    assert not linear_stratum(nothing, np.zeros(0), 1, np.zeros(2), 2)
+    assert linear_stratum(column, np.ones(1), 1, np.zeros(2), 2)
+    assert linear_stratum(nothing, np.zeros(0), 2, np.zeros(2), 2)
 
 
 def test_a_stray_part_is_where_weights_of_pairs_vanish_and_vectors_need_not():

@@ -80,9 +80,9 @@ class CoupledBranches(Branches):
             return super().optimistic_size
         patterns = list(product((1, -1), repeat=m0))
         size = (s.incoming + 1) * m0 + int(s.output_bias)
-        if any(self._rules.constants(pattern, 0, 0) for pattern in patterns):
+        if any(self._rules.pieces(pattern, 0, 0) for pattern in patterns):
             return size
-        if s.bias and any(self._rules.constants(pattern, 0, 1) for pattern in patterns):
+        if s.bias and any(self._rules.pieces(pattern, 0, 1) for pattern in patterns):
             return size + s.inputs + 1
         raise ProblemError(
             "the target is not a network of its own width with this student's biases, so its "

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from flowscape.branches.fibres import Ranks
 from flowscape.branches.reduce import Reduced
 from flowscape.branches.setting import Setting
 from flowscape.branches.shapes import (
@@ -23,12 +24,8 @@ from flowscape.branches.shapes import (
     sheet_types,
     zero_types,
 )
-from flowscape.branches.strata import (
-    Solutions,
-    level_stratum,
-    linear_stratum,
-    solutions,
-)
+from flowscape.branches.strata import Solutions, level_stratum, linear_pieces, solutions
+from flowscape.errors import ProblemError
 
 Floats = NDArray[np.float64]
 Pattern = tuple[int, ...]
@@ -36,8 +33,18 @@ Pattern = tuple[int, ...]
 _RELATIVE = 1e-12
 
 
+class Piece(NamedTuple):
+    """One component of a stratum: its constant group and `Shape.ranks`."""
+
+    constant: ConstantType
+    ranks: Ranks | None = None
+
+
 class LevelRules:
     """Odd plus the constant kappa, without output bias: kappa sum a_k is the target's constant."""
+
+    many = 2
+    """From so many mixed free groups on their number makes no difference."""
 
     def __init__(self, setting: Setting, target: Reduced) -> None:
         self.setting = setting
@@ -51,55 +58,68 @@ class LevelRules:
         rest = self.wanted - np.array(pattern) @ self.weights if pattern else self.wanted
         return rest if np.linalg.norm(rest) > self.tol else np.zeros_like(rest)
 
-    def constants(self, pattern: Pattern, pairs: int, size: int) -> tuple[ConstantType, ...]:
-        """Return the constant groups of `size` neurons that make components."""
+    def pieces(self, pattern: Pattern, pairs: int, size: int) -> tuple[Piece, ...]:
+        """Return the components with a constant group of `size` neurons."""
         s = self.setting
         deficit = self.deficit(pattern)
         mixed = self.weights[[t for t, sign in enumerate(pattern) if sign == 0]]
         if size == 0 or not s.bias:
             kind = LEVEL if size else EMPTY
             found = level_stratum(deficit, mixed, pairs + (size > 0), self.tol)
-            return (ConstantType(kind, size),) if found else ()
+            return (Piece(ConstantType(kind, size)),) if found else ()
         if len(mixed) + pairs > 0:
-            return (ConstantType(CURVED, size),)
-        return tuple(_rigid(s, bool(deficit.any()), size))
+            return (Piece(ConstantType(CURVED, size)),)
+        return tuple(map(Piece, _rigid(s, bool(deficit.any()), size)))
 
 
 class Linear(NamedTuple):
-    """W s + U q = L' and the level lambda (beta . s + q . u_b) + constant neurons = C''.
+    """W s + U q = L' and the level lambda (s beta + q u_b) + constant neurons = C''.
 
     Attributes
     ----------
     columns, right : ndarray
-        W (E, b) and L' (E,): all D components, or the input weights if constant neurons or an
+        W (E, b) and L' (E, O): all D components, or the input weights if constant neurons or an
         output bias take part in the last one.
     tail : (b,) ndarray
         beta: the biases of the mixed labelled groups.
-    constant : float
+    constant : (O,) ndarray
         C''; of use only where the last component is apart.
-    weights : (b,) ndarray
+    weights : (b, O) ndarray
         abar_t of the mixed labelled groups.
     """
 
     columns: Floats
     right: Floats
     tail: Floats
-    constant: float
+    constant: Floats
     weights: Floats
 
 
 class LinearRules:
-    """Even plus lambda z, one output: sum a_k v_k is the target's linear part."""
+    """Even plus lambda z: sum a_k v_k^T is the target's linear part.
+
+    Raises
+    ------
+    ProblemError
+        If the components are not known: see `_check_zeros`.
+    """
 
     def __init__(self, setting: Setting, target: Reduced) -> None:
         self.setting = setting
-        self.weights = target.outgoing[:, 0]
+        self.weights = target.outgoing
         self.vectors = target.incoming
-        self.linear = target.linear[0]
-        self.constant = float(target.constant[0])
-        parts = np.abs(self.weights) @ np.linalg.norm(self.vectors, axis=1)
-        rest = np.linalg.norm(self.linear) + abs(self.constant / setting.slope)
-        self.tol = _RELATIVE * float(parts + rest)
+        self.linear = target.linear.T
+        self.constant = target.constant
+        parts = np.linalg.norm(self.weights, axis=1) @ np.linalg.norm(self.vectors, axis=1)
+        made = np.linalg.norm(self.linear) + np.linalg.norm(self.constant / setting.slope)
+        self.tol = _RELATIVE * float(parts + made)
+        _check_zeros(setting, target.m0)
+
+    @property
+    def many(self) -> int:
+        """From so many mixed free groups on their number makes no difference."""
+        s = self.setting
+        return 2 if s.outputs == 1 else s.outputs + s.incoming
 
     def joined(self, size: int) -> bool:
         """Whether constants are made by more than the biases of pairs of neurons."""
@@ -110,23 +130,22 @@ class LinearRules:
         s = self.setting
         signs = np.array(pattern, dtype=np.float64)
         mixed = [t for t, sign in enumerate(pattern) if sign == 0]
-        made = (signs * self.weights) @ self.vectors if pattern else np.zeros(s.incoming)
         wanted = self.linear
         if s.bias:
-            wanted = np.append(wanted, self.constant / s.slope)
-        rest = wanted - made[: len(wanted)]
+            wanted = np.concatenate([wanted, self.constant[None] / s.slope])
+        rest = wanted - self.vectors.T @ (signs[:, None] * self.weights)
         rest[np.abs(rest) <= self.tol] = 0.0
         columns = self.vectors[mixed].T
         rows = s.inputs if self.joined(size) else s.incoming
         tail = columns[-1] if s.bias else np.zeros(len(mixed))
-        constant = s.slope * rest[-1] if s.bias else 0.0
+        constant = s.slope * rest[-1] if s.bias else np.zeros(s.outputs)
         return Linear(columns[:rows], rest[:rows], tail, constant, self.weights[mixed])
 
     def space(self, part: Linear) -> Solutions | None:
         """Return the solutions s of W s = L'."""
         return solutions(part.columns, part.right, self.tol)
 
-    def rigid_constant(self, part: Linear, pairs: int) -> float | None:
+    def rigid_constant(self, part: Linear, pairs: int) -> Floats | None:
         """Return what constant neurons and output bias must make, None if others can move it."""
         if pairs:
             return None
@@ -135,10 +154,11 @@ class LinearRules:
         if made is None:
             return None
         rest = part.constant - self.setting.slope * made
-        return rest if abs(rest) > self.tol * abs(self.setting.slope) else 0.0
+        small = np.linalg.norm(rest) <= self.tol * abs(self.setting.slope)
+        return np.zeros_like(rest) if small else rest
 
-    def constants(self, pattern: Pattern, pairs: int, size: int) -> tuple[ConstantType, ...]:
-        """Return the constant groups of `size` neurons that make components."""
+    def pieces(self, pattern: Pattern, pairs: int, size: int) -> tuple[Piece, ...]:
+        """Return the components with a constant group of `size` neurons."""
         s = self.setting
         flat = np.linalg.norm(self.vectors[:, : s.inputs], axis=1) == 0.0
         if any(sign != 1 and zero for sign, zero in zip(pattern, flat, strict=True)):
@@ -146,17 +166,44 @@ class LinearRules:
         if not s.bias and not s.silent and not s.output_bias and size:
             return ()  # w = 0 is an incoming vector like any other
         part = self.linear_part(pattern, size)
-        if not linear_stratum(part.columns, part.weights, pairs, part.right, s.inputs, self.tol):
-            return ()
+        found = linear_pieces(part.columns, part.weights, pairs, part.right, s.inputs, self.tol)
+        if s.outputs == 1 or pairs == 0:
+            names: list[Ranks | None] = [None] * len(found)
+        else:
+            names = list(found)
+        constants = self._constants(part, pairs, size)
+        return tuple(Piece(constant, ranks) for constant in constants for ranks in names)
+
+    def _constants(self, part: Linear, pairs: int, size: int) -> list[ConstantType]:
+        s = self.setting
         if not s.bias:
             kind = SILENT if s.silent else LEVEL
-            return (ConstantType(kind if size else EMPTY, size),)
+            return [ConstantType(kind if size else EMPTY, size)]
         if size == 0:
-            return (ConstantType(EMPTY, 0),)
-        rest = None if s.output_bias else self.rigid_constant(part, pairs)
-        if rest is None:
-            return (ConstantType(CURVED, size),)
-        return tuple(_rigid(s, rest != 0.0, size))
+            return [ConstantType(EMPTY, 0)]
+        if not s.output_bias:
+            rest = self.rigid_constant(part, pairs)
+            if rest is not None:
+                return _rigid(s, bool(rest.any()), size)
+        return [ConstantType(CURVED, size)]
+
+
+def _check_zeros(setting: Setting, m0: int) -> None:
+    """Refuse constant neurons that sit at zeros of sigma beside pairs that share the level.
+
+    With several outputs, without output bias, sum_K a_k sigma(b_k) + lambda sum_j q_j b_j = C''
+    has fewer directions in the q_j than equations, so neurons of K at zeros of sigma can be
+    components of their own, with ranks of their own.
+    """
+    s = setting
+    if s.bias and s.outputs > 1 and s.zeros and s.width >= m0 + 3:
+        raise ProblemError(
+            f"activation={str(s.activation)!r} with bias=True, output_bias=False and "
+            f"outputs={s.outputs} has zeros, where constant neurons are silent; beside pairs w, -w "
+            "of neurons sum_K a_k sigma(b_k) + lambda sum_j q_j b_j = C is a vector equation whose "
+            f"solutions fall apart by the zeros and by rank, from width={m0 + 3} on; give the "
+            f"student an output bias, or a width of at most {m0 + 2}"
+        )
 
 
 Rules = LevelRules | LinearRules

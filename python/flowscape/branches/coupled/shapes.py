@@ -18,7 +18,7 @@ from flowscape.branches.shapes import Shape, group_sizes
 def coupled_shapes(rules: Rules, m0: int) -> Iterator[Shape]:
     """Yield the orbits: by size of the constant group, then r, then sizes, then signs."""
     m = rules.setting.width
-    constants = cache(rules.constants)
+    pieces = cache(rules.pieces)
     for size in range(m - m0 + 1):
         for r in range(m0, m - size + 1):
             for labelled, free in group_sizes(m - size, m0, r - m0):
@@ -26,8 +26,8 @@ def coupled_shapes(rules: Rules, m0: int) -> Iterator[Shape]:
                     pattern = _pattern(labelled, minus)
                     for few in _few_signs(free):
                         pairs = sum(count > 0 for count in few)
-                        for constant in constants(pattern, min(pairs, 2), size):
-                            yield Shape(constant, labelled, free, (*minus, *few))
+                        for constant, ranks in pieces(pattern, min(pairs, rules.many), size):
+                            yield Shape(constant, labelled, free, (*minus, *few), ranks)
 
 
 def _pattern(sizes: Sequence[int], minus: Sequence[int]) -> Pattern:
@@ -65,7 +65,8 @@ def count_coupled(rules: Rules, m0: int, r: int | None, deficient: int | None) -
             for mixed in range(min(m0, rest - groups) + 1):
                 for pairs in range(min(free, rest - groups - mixed) + 1):
                     ways = signed_ways(rest, m0 - mixed, mixed, free - pairs, pairs, deficient)
-                    total += comb(m, size) * ways * (sets(mixed, min(pairs, 2)) if ways else 0)
+                    if ways:
+                        total += comb(m, size) * ways * sets(mixed, min(pairs, rules.many))
     return total
 
 
@@ -80,12 +81,12 @@ def _patterns(m0: int, most: int) -> Iterator[Pattern]:
 
 
 def _kinds(rules: Rules, patterns: Sequence[Pattern], mixed: int, pairs: int, size: int) -> int:
-    """Return the number of (pattern, constant group, variant) with so many mixed groups."""
+    """Return the number of (pattern, constant group, variant, ranks) with so many mixed groups."""
     return sum(
-        len(constant.variants)
+        len(piece.constant.variants)
         for pattern in patterns
         if pattern.count(0) == mixed
-        for constant in rules.constants(pattern, pairs, size)
+        for piece in rules.pieces(pattern, pairs, size)
     )
 
 
