@@ -44,6 +44,10 @@ class Equations:
         return a.reshape(size, m, -1), v, u
 
     def __call__(self, y):
+        return self.parts(y)[0]
+
+    def parts(self, y):
+        """Return the left minus right sides, and the output bias (B, O) where there is one."""
         s, target = self.s, self.target
         a, v, _ = self.split(y)
         pull = self.pull()
@@ -62,9 +66,10 @@ class Equations:
             made = np.einsum("bko,bkj->bjo", a[:, others], v[:, others])
             rows += list(np.swapaxes(made[:, : s.inputs] - target.linear.T, 0, 1))
             level = level + s.slope * made[:, -1] * s.bias
-        if s.level or s.bias:
-            rows.append(level - target.constant)
-        return np.concatenate(rows, axis=1)
+        level = level - target.constant
+        if (s.level or s.bias) and not s.output_bias:
+            rows.append(level)
+        return np.concatenate(rows, axis=1), -level * s.output_bias
 
     def pull(self):
         return np.ones(self.m) if self.s.even else self.signs
@@ -77,7 +82,7 @@ class Equations:
         if s.outputs == 1 or not pairs:
             return None
         q = [self.signs[self.free[j]] @ a[0, self.free[j]] for j in pairs]
-        heads = s.inputs if self.constant else s.incoming
+        heads = s.inputs if self.constant or s.output_bias else s.incoming
         mixed = [t for t, b in enumerate(self.labelled) if len(set(self.signs[b])) == 2]
         columns = self.target.incoming[mixed, :heads].T
         vectors = u[0, pairs, :heads].T
@@ -185,6 +190,7 @@ MANY = [
     {"formula": "leaning", "m": 3, "m0": 1, "flat": 1},
     {"formula": "softplus", "m": 3, "m0": 1, "outputs": 2},
     {"formula": "silu", "m": 3, "m0": 1, "outputs": 2},
+    {"formula": "silu", "m": 3, "m0": 1, "outputs": 2, "output_bias": True},
     {"formula": "softplus", "m": 4, "m0": 1, "d": 2, "bias": False, "outputs": 2},
     {"formula": "softplus", "m": 4, "m0": 2, "bias": False, "outputs": 2, "weights": (1.0, -1.0)},
 ]
@@ -239,6 +245,11 @@ RANKED = [
     # a hidden bias makes the vectors longer, constant neurons or an output bias shorter again
     ({"m": 5, "m0": 1, "bias": True}, ([[0]], PAIRS, [], (-1, 1, -1, 1, -1)), {(2, 1), (1, 2)}),
     ({"m": 6, "m0": 1, "bias": True}, ([[0]], PAIRS, [5], (-1, 1, -1, 1, -1, 1)), {(2, 1)}),
+    (
+        {"m": 5, "m0": 1, "d": 2, "bias": True, "output_bias": True},
+        ([[0]], PAIRS, [], (-1, 1, -1, 1, -1)),
+        {(2, 1), (1, 2)},
+    ),
 ]
 
 
@@ -255,7 +266,7 @@ def test_components_of_a_stratum_differ_by_ranks(make_case, rng, arguments, stra
         assert {ranks for _, ranks in found} == expected
     if len(points):  # every solution found is on one of them
         a, v, _ = equations.split(points)
-        thetas = family.setting.join(a, v, np.zeros((len(points), case.outputs)))
+        thetas = family.setting.join(a, v, equations.parts(points)[1])
         sizes = 1.0 + np.abs(thetas).max(axis=1)
         assert (np.array([case.defect(theta) for theta in thetas]) < 1e-7 * sizes**2).all()
         assert np.min([branch.distance(thetas) for branch in listed], axis=0).max() < 1e-6
