@@ -151,16 +151,13 @@ class Grouping:
     def name(self) -> str:
         """The groups with their neurons, counted from 1: ``{1,-2}=t1 {3}=free``.
 
-        A minus sign marks a neuron whose weights are flipped; ``ranks 1, 2`` at the end are those
-        of `Shape.ranks`.
+        A minus sign marks a neuron whose weights are flipped.
         """
         words = []
         for group, label in zip(self.groups, self.labels, strict=True):
             inner = ",".join(str((k + 1) * self.signs[k]) for k in group)
             word = {FREE: "free", CONSTANT: "constant", SILENT: "silent"}.get(label)
             words.append(f"{{{inner}}}={word or f't{label + 1}'}")
-        if self.shape.ranks:
-            words.append("ranks {}, {}".format(*self.shape.ranks))
         return " ".join(words)
 
     @property
