@@ -40,6 +40,12 @@ class CoupledBranch(Branch):
         )
 
     @property
+    def name(self) -> str:
+        """As `Branch.name`, and ``ranks 1, 2`` where components of one stratum differ in them."""
+        ranks = self.shape.ranks
+        return super().name + (f" ranks {ranks[0]}, {ranks[1]}" if ranks else "")
+
+    @property
     def constant_group(self) -> ConstantGroup:
         """The constant group; of no neurons where there is none."""
         return self.coupling.constant_group
