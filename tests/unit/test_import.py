@@ -75,8 +75,12 @@ def test_functions_keep_their_names_whatever_is_imported_first():
     assert done.stderr == ""
 
 
-def test_import_leaves_the_environment_alone():
-    done = python("import os; a = dict(os.environ); import flowscape; print(a == os.environ)")
+@pytest.mark.parametrize("policy", [None, "active"])
+def test_import_leaves_the_environment_alone(policy):
+    setting = "" if policy is None else f"os.environ['OMP_WAIT_POLICY'] = {policy!r}; "
+    done = python(
+        f"import os; {setting}a = dict(os.environ); import flowscape; print(a == os.environ)"
+    )
     assert done.stdout.splitlines()[-1] == "True"
 
 
