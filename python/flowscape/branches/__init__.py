@@ -2,6 +2,7 @@
 
 from flowscape.branches.branch import Branch
 from flowscape.branches.components import connected_components
+from flowscape.branches.curved_subspace import CurvedSubspace
 from flowscape.branches.enumeration import branches
 from flowscape.branches.family import Branches, Orbit
 from flowscape.branches.intersection import AffineSubspace
@@ -14,6 +15,7 @@ __all__ = [
     "AffineSubspace",
     "Branch",
     "Branches",
+    "CurvedSubspace",
     "Flat",
     "IntersectionPoset",
     "Location",

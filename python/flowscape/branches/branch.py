@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from flowscape.branches.constant_group import Point
+from flowscape.branches.curved_intersection import intersect_curved
+from flowscape.branches.curved_subspace import CurvedSubspace
 from flowscape.branches.equations import linear_equations
 from flowscape.branches.grouping import Grouping
 from flowscape.branches.groups import project_free, project_labelled, squared_norm
@@ -134,23 +136,25 @@ class Branch(Grouping):
         theta: Floats = s.join(*parts)[0]
         return theta
 
-    def intersection(self, *others: Branch) -> AffineSubspace | None:
+    def intersection(self, *others: Branch) -> AffineSubspace | CurvedSubspace | None:
         """Return what this closure shares with others, None if that is empty.
 
         Parameters
         ----------
         *others : Branch
-            One or more affine branches of the same family.
+            One or more branches of the same family.
 
         Returns
         -------
-        AffineSubspace or None
-            Emptiness and dimension are exact: they come from the groups (`intersect`).
+        AffineSubspace, CurvedSubspace or None
+            Emptiness and dimension are exact: they come from the groups. Affine if one of the
+            branches is, or the equation of the constant follows from the others.
 
         Raises
         ------
         ProblemError
-            If a branch is not affine or belongs to another family.
+            If a branch belongs to another family. For several outputs without output bias also
+            where the closures of curved branches differ by conditions on ranks.
 
         Notes
         -----
@@ -166,12 +170,10 @@ class Branch(Grouping):
                 )
             if other.setting != self.setting or other.target is not self.target:
                 raise ProblemError("other belongs to another family; take both from one `branches`")
-            if not (self.is_affine and other.is_affine):
-                raise ProblemError(
-                    f"intersection of {self.name} and {other.name} needs two affine branches; "
-                    "at least one of them is curved"
-                )
-        return intersect([self, *others])
+        chosen = [self, *others]
+        if all(branch.is_affine for branch in chosen):
+            return intersect(chosen)
+        return intersect_curved(chosen)
 
     def separation(
         self,

@@ -14,11 +14,11 @@ from flowscape.branches.parts import BranchParts
 from flowscape.branches.shapes import EMPTY, LEVEL, SILENT, ZEROS
 from flowscape.errors import check_positive, float_array
 
-__all__ = ["AffineSubspace", "intersect"]
+__all__ = ["ZERO", "AffineSubspace", "GroupEquations", "SignedUnion", "intersect", "join_incoming"]
 
 Floats = NDArray[np.float64]
 
-_ZERO = ("zero",)
+ZERO = ("zero",)
 _CANCELLED = 1e-12
 
 
@@ -114,11 +114,11 @@ def intersect(branches: Sequence[BranchParts]) -> AffineSubspace | None:
     Lemma 3.5, corrected: dimension D(c - m0) + m - (r + r' - c), c blocks of the join.
     """
     setting = branches[0].setting
-    weights = _incoming(branches, bias=False)
-    biases = _incoming(branches, bias=True) if setting.bias else None
+    weights = join_incoming(branches, bias=False)
+    biases = join_incoming(branches, bias=True) if setting.bias else None
     if not weights.consistent or not (biases is None or biases.consistent):
         return None
-    graph = _Equations(branches)
+    graph = GroupEquations(branches)
     rank = graph.rank()
     if rank is None:
         return None
@@ -135,16 +135,7 @@ def intersect(branches: Sequence[BranchParts]) -> AffineSubspace | None:
     )
 
 
-def meet_beside_constants(one: BranchParts, other: BranchParts) -> bool:
-    """Whether two branches with the same constant group have consistent other groups."""
-    pair = [one, other]
-    joined = [_incoming(pair, bias=False)]
-    if one.setting.bias:
-        joined.append(_incoming(pair, bias=True))
-    return all(union.consistent for union in joined) and _Equations(pair).rank() is not None
-
-
-class _Union:
+class SignedUnion:
     """Union-find over neurons whose values are equal up to a sign, or fixed."""
 
     def __init__(self, size: int) -> None:
@@ -154,6 +145,7 @@ class _Union:
         self.consistent = True
 
     def find(self, k: int) -> tuple[int, int]:
+        """Return the root of k and the sign that leads there."""
         sign = 1
         while self.parent[k] != k:
             sign *= self.sign[k]
@@ -165,14 +157,14 @@ class _Union:
         (one, s), (two, t) = self.find(j), self.find(k)
         if one == two:
             if s != sign * t:
-                self.fix(one, _ZERO)
+                self.fix(one, ZERO)
             return
         self.parent[one], self.sign[one] = two, s * sign * t
         if one in self.value:
             self.fix(two, _times(self.sign[one], self.value.pop(one)))
 
     def fix(self, k: int, value: tuple[float, ...] | tuple[str]) -> None:
-        """Demand v_k = value; `_ZERO` stands for the vector 0."""
+        """Demand v_k = value; `ZERO` stands for the vector 0."""
         root, sign = self.find(k)
         wanted = _times(sign, value)
         old = self.value.setdefault(root, wanted)
@@ -187,12 +179,12 @@ class _Union:
 
 
 def _times(sign: int, value: tuple) -> tuple:
-    if value == _ZERO or not any(value):
-        return _ZERO
+    if value == ZERO or not any(value):
+        return ZERO
     return tuple(sign * x + 0.0 for x in value)
 
 
-def _different(weights: _Union, biases: _Union | None, signed: bool) -> int:
+def _different(weights: SignedUnion, biases: SignedUnion | None, signed: bool) -> int:
     """Return the number of different incoming vectors without constant groups."""
     found = set()
     for root, value in weights.value.items():
@@ -203,10 +195,10 @@ def _different(weights: _Union, biases: _Union | None, signed: bool) -> int:
     return weights.n_free + len(found)
 
 
-def _incoming(branches: Sequence[BranchParts], bias: bool) -> _Union:
+def join_incoming(branches: Sequence[BranchParts], bias: bool) -> SignedUnion:
     """Join the input weights, or the biases, as all the branches demand."""
     setting, target = branches[0].setting, branches[0].target
-    union = _Union(setting.width)
+    union = SignedUnion(setting.width)
     cut = slice(setting.inputs, None) if bias else slice(0, setting.inputs)
     for branch in branches:
         m0, kind = len(branch.shape.labelled), branch.shape.constant.kind
@@ -218,13 +210,13 @@ def _incoming(branches: Sequence[BranchParts], bias: bool) -> _Union:
                 union.fix(block[0], _times(branch.signs[block[0]], vector))
         for place, k in enumerate(branch.blocks[0]):
             if not bias:
-                union.fix(k, _ZERO)
+                union.fix(k, ZERO)
             elif kind == ZEROS:
                 union.fix(k, _times(1, (branch.variant[place] - setting.centre,)))
     return union
 
 
-class _Equations:
+class GroupEquations:
     """The equations of the outgoing weights: one vertex per equation, one edge per neuron.
 
     Right sides are formal: the index of the target neuron, or "constant", or None for 0. Their
