@@ -195,7 +195,7 @@ COUPLED = [
     Case("silu", 3, 1),
     Case("softplus", 3, 1, output_bias=True),
     Case("leaning", 3, 2, d=2),
-    Case("softplus", 4, 1, bias=False, outputs=2, d=2),
+    Case("softplus", 3, 1, bias=False, outputs=2, d=2),
     Case("softplus", 3, 1, outputs=2),
     Case("silu", 3, 1, outputs=2),
 ]
@@ -216,6 +216,7 @@ COUPLED_MORE = [
     Case("softplus", 3, 0),
     Case("silu", 3, 1, flat=1),
     Case("leaning", 3, 1),
+    Case("softplus", 4, 1, bias=False, outputs=2, d=2),
     Case("softplus", 5, 1, bias=False, outputs=2, d=2),
     Case("softplus", 4, 0, bias=False, outputs=3, d=3),
     Case("softplus", 4, 2, bias=False, outputs=2, weights=(1.0, -1.0)),
