@@ -8,12 +8,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from flowscape.branches.exponential.chart import ExponentialChart, is_exponential, without_bias
-from flowscape.branches.lines.target import is_homogeneous
+from flowscape.branches.lines.family import check_line_student
+from flowscape.branches.lines.matching import match_lines
+from flowscape.branches.lines.target import is_homogeneous, reduced_lines
 from flowscape.branches.reduce import FREE, Reduced, reduce_network
 from flowscape.branches.relations import setting_of
 from flowscape.branches.setting import Setting
 from flowscape.branches.target import reduced_teacher
-from flowscape.errors import ProblemError, check_positive, finite_array
+from flowscape.errors import check_positive, finite_array
 from flowscape.problem.network import TwoLayer, check_network
 from flowscape.problem.teacher import Teacher
 
@@ -49,7 +51,7 @@ class Matching:
         Distance of the constant part.
     linear_error : float
         Distance of the linear part that neurons with flipped signs leave, where the activation
-        is even plus a linear function; else 0.
+        is even plus a linear function or positively homogeneous; else 0.
     perfect : bool
         All five errors are within the tolerance: the network is the target, up to it.
     notes : tuple of str
@@ -75,6 +77,10 @@ def matching(
     theta: ArrayLike, teacher: Teacher, net: TwoLayer | None = None, *, tol: float = 1e-6
 ) -> Matching:
     """Match the neurons of a network to the target's.
+
+    Positively homogeneous activations: the lines of the neurons take the place of incoming
+    vectors, as unit vectors, and sums of a_k |v_k| that of outgoing weights; a sign says on which
+    side of its line a neuron is.
 
     The network is reduced: neurons with equal incoming vectors are merged (up to sign where
     the activation is odd), neurons with zero input weight are set apart. Then the pairs (group,
@@ -106,10 +112,7 @@ def matching(
         image = chart.image(row[None])[0]
         return matching(image, without_bias(teacher), chart.plain_net, tol=tol)
     if is_homogeneous(net):
-        raise ProblemError(
-            f"activation={str(net.activation)!r} is positively homogeneous: its neurons match by "
-            "lines and sums over both sides, not one by one; use `branches(...).locate`"
-        )
+        return _on_lines(net, row, teacher, tol)
     setting = setting_of(net)
     target = reduced_teacher(setting, teacher)
     found = reduce_network(setting, row, tol)
@@ -144,6 +147,15 @@ def matching(
         notes=found.notes,
         target=target,
     )
+
+
+def _on_lines(net: TwoLayer, theta: Floats, teacher: Teacher, tol: float) -> Matching:
+    check_line_student(net)
+    found = vars(match_lines(net, theta, teacher, tol))
+    errors = [*found["incoming_error"], *found["outgoing_error"]]
+    errors += [found[f"{name}_error"] for name in ("free", "constant", "linear")]
+    found["target"] = reduced_lines(found["target"])
+    return Matching(**found, perfect=bool(max(errors) <= tol))
 
 
 def _fitting(theta: ArrayLike, net: TwoLayer) -> TwoLayer:

@@ -16,10 +16,9 @@ from flowscape.branches.lines.branch import LineBranch
 from flowscape.branches.lines.location import LineSearch, LineSets, line_sets
 from flowscape.branches.lines.shapes import LineShape, count_line_sets, line_shapes
 from flowscape.branches.lines.strata import MIXED, is_component, patterns
-from flowscape.branches.lines.target import LineTarget, line_target
+from flowscape.branches.lines.target import LineTarget, line_target, reduced_lines
 from flowscape.branches.location.locate import Location
 from flowscape.branches.partitions import Blocks
-from flowscape.branches.reduce import Reduced
 from flowscape.branches.setting import Setting
 from flowscape.errors import ProblemError, check_count, check_positive, float_array
 from flowscape.problem.network import TwoLayer
@@ -54,7 +53,7 @@ class LineBranches(Branches):
         self.net, self.teacher = net, teacher
         self.setting = _setting(net)
         self.lines: LineTarget = line_target(net, teacher)
-        self.target = _reduced(self.lines)
+        self.target = reduced_lines(self.lines)
         self.message = self._why_empty()
 
     def _why_empty(self) -> str:
@@ -295,20 +294,4 @@ def _setting(net: TwoLayer) -> Setting:
         at_zero=0.0,
         zeros=(),
         activation=net.activation,
-    )
-
-
-def _reduced(lines: LineTarget) -> Reduced:
-    """Return the target as branches list it."""
-    return Reduced(
-        outgoing=lines.weights[:, None],
-        incoming=lines.lines,
-        constant=np.array([lines.constant]),
-        group=lines.group,
-        signs=np.ones(len(lines.group), dtype=np.int64),
-        sums=lines.weights[:, None],
-        vectors=lines.lines,
-        live=np.arange(lines.m0),
-        notes=lines.notes,
-        linear=np.zeros((1, lines.lines.shape[1])) if lines.linear is None else lines.linear[None],
     )

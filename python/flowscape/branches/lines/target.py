@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from flowscape.branches.reduce import Reduced
 from flowscape.branches.target import TEACHER_TOL
 from flowscape.errors import ProblemError
 from flowscape.problem.network import TwoLayer
@@ -149,15 +150,10 @@ def line_target(net: TwoLayer, teacher: Teacher) -> LineTarget:
         raise ProblemError(
             "teacher has bias=True and the student bias=False; give the student a bias"
         )
-    parts = theirs.unpack(np.asarray(teacher.theta, dtype=np.float64))
     found = symmetry(net.activation, net.bias)
     gains = _gains(net, found)
-    a, v = parts.a, parts.w
-    constant = float(parts.c[0]) if parts.c is not None else 0.0
-    heads = np.linalg.norm(v, axis=1)
-    if net.bias:
-        biases = np.zeros(theirs.width) if parts.b is None else parts.b
-        v = np.concatenate([v, (biases - found.centre)[:, None]], axis=1)
+    a, v, constant = neurons_of(theirs, np.asarray(teacher.theta, dtype=np.float64), net.bias)
+    heads = np.linalg.norm(v[:, : net.inputs], axis=1)
     lengths = np.linalg.norm(v, axis=1)
     tiny = TEACHER_TOL * max(1.0, float(lengths.max()))
     group, lines, notes = _group(v, lengths, heads > tiny)
@@ -193,6 +189,28 @@ def line_target(net: TwoLayer, teacher: Teacher) -> LineTarget:
         group=group,
         notes=tuple(notes),
     )
+
+
+def neurons_of(
+    net: TwoLayer, theta: Floats, bias: bool | None = None
+) -> tuple[Floats, Floats, float]:
+    """Return a (m,), v (m, D) with biases counted from the kink, and the output bias.
+
+    Parameters
+    ----------
+    net : TwoLayer
+        One output.
+    theta : (P,) ndarray
+    bias : bool, optional
+        Whether v has a last component; by default if the network has biases.
+    """
+    parts = net.unpack(theta)
+    constant = float(parts.c[0]) if parts.c is not None else 0.0
+    if not (net.bias if bias is None else bias):
+        return parts.a, parts.w, constant
+    biases = np.zeros(net.width) if parts.b is None else parts.b
+    centre = symmetry(net.activation, True).centre
+    return parts.a, np.concatenate([parts.w, (biases - centre)[:, None]], axis=1), constant
 
 
 def _group(
@@ -235,3 +253,19 @@ def _clean(value: float, size: float) -> float:
 def _parallel(one: Floats, other: Floats) -> bool:
     nearest = min(np.linalg.norm(one - other), np.linalg.norm(one + other))
     return bool(nearest <= TEACHER_TOL)
+
+
+def reduced_lines(lines: LineTarget) -> Reduced:
+    """Return the target as branches list it: unit vectors, and sums of a_k |v_k|."""
+    return Reduced(
+        outgoing=lines.weights[:, None],
+        incoming=lines.lines,
+        constant=np.array([lines.constant]),
+        group=lines.group,
+        signs=np.ones(len(lines.group), dtype=np.int64),
+        sums=lines.weights[:, None],
+        vectors=lines.lines,
+        live=np.arange(lines.m0),
+        notes=lines.notes,
+        linear=np.zeros((1, lines.lines.shape[1])) if lines.linear is None else lines.linear[None],
+    )
