@@ -8,6 +8,7 @@ from homogeneous import Student, family_of
 from scipy.optimize import linprog
 
 from flowscape.branches.lines.closure import BOTH, Moves, way
+from flowscape.branches.location.nearest import nearest_zero
 
 
 def test_which_way_a_sum_can_move():
@@ -53,7 +54,7 @@ def by_linear_programs(columns, ways, free):
 
 def test_moves_are_those_of_linear_programs(rng):
     seen = set()
-    for _ in range(400):
+    for _ in range(250):
         n = int(rng.integers(1, 7))
         columns = rng.integers(-1, 2, size=(3, n)).astype(float)
         columns = columns[:, np.linalg.norm(columns, axis=0) > 0]
@@ -96,3 +97,92 @@ def test_a_side_that_can_move_one_way_only(a, inside):
     assert np.abs(branch.equations(theta)).max() < 1e-12
     # a > 0 lets s_t fall, a < 0 lets it grow; s_1 + s_2 is fixed
     assert bool(branch.contains(theta, 1e-9)) is not inside
+
+
+def stratum_begins_at(branch, theta, rng, reach=1e-3):
+    """Whether members with all |v_k| > 0 are near a point with still neurons.
+
+    For given lines the equations are linear in p_k = a_k |v_k|; those of still neurons have the
+    sign of a_k. Lines are the point's, or turned a little.
+    """
+    system, target = branch._system, branch._system.target
+    m, d = system.setting.width, system.setting.incoming
+    rows = theta[: m * (1 + d)].reshape(m, 1 + d)
+    a, v = rows[:, 0], rows[:, 1:]
+    lengths = np.linalg.norm(v, axis=1)
+    still = lengths <= 1e-9
+    low = np.where(still, np.where(a > 0, 0.0, -30 * reach), a * lengths - 30 * reach)
+    high = np.where(still, np.where(a > 0, 30 * reach, 0.0), a * lengths + 30 * reach)
+    constant = theta[-1] if system.setting.output_bias else 0.0
+    for trial in range(10):
+        sums, affine = [], np.zeros((d, m + 2))
+        for t, block in enumerate(system.labelled):
+            sums.append((block, target.weights[t]))
+            for k in block:
+                affine[:, k] = branch.signs[k] * target.lines[t]
+        for block in system.free:
+            first = max(block, key=lambda k: lengths[k])
+            line = branch.signs[first] * v[first] / lengths[first]
+            line = line + (reach * 10.0 ** (-trial // 2) * rng.normal(size=d) if trial else 0.0)
+            sums.append((block, 0.0))
+            for k in block:
+                affine[:, k] = branch.signs[k] * line / np.linalg.norm(line)
+        equal, right = list(affine), list(target.linear)
+        for k in system.blocks[0]:
+            equal[-1][k] = system.gain(k) * target.per_constant
+        if target.level_free:
+            equal[-1][m + 1] = target.per_constant
+        for block, total in sums:
+            row = np.zeros(m + 2)
+            row[list(block)] = 1.0
+            equal.append(row)
+            right.append(total)
+        apart = np.zeros((m, m + 2))  # |p_k| >= least, in the last column but one
+        apart[still, m] = 1.0
+        apart[np.arange(m), np.arange(m)] = np.where(still, -np.sign(a), 0.0)
+        goal = np.zeros(m + 2)
+        goal[m] = -1.0
+        bounds = [*zip(low, high, strict=True), (0, reach), (constant - 1, constant + 1)]
+        found = linprog(
+            goal, A_ub=apart, b_ub=np.zeros(m), A_eq=np.array(equal), b_eq=right, bounds=bounds
+        )
+        if found.status == 0 and -found.fun > 1e-6:
+            return True
+    return False
+
+
+@pytest.mark.parametrize(
+    ("student", "neurons"),
+    [
+        (Student(4, 1, "leaky_relu", True), [(1.3, 0.9, 0.3)]),
+        (Student(4, 1, "leaky_relu", True, True), [(1.3, 0.9, 0.3), (-0.7, -0.5, 0.8)]),
+        (Student(3, 1, "leaky_relu", True), [(0.0, 1.0, 1.0)]),
+        (Student(4, 2, "relu"), [(1.3, 0.9, -0.4)]),
+    ],
+)
+def test_solutions_with_still_neurons_against_linear_programs(student, neurons, rng):
+    family, seen = family_of(student, neurons), set()
+    for _ in range(60):
+        branch = family[int(rng.integers(family.count()))]
+        if branch.shape.silent:
+            continue
+        system, theta, still = branch._system, branch.sample(rng), set()
+        for block in branch.blocks:
+            for sign in (1, -1):
+                side = [k for k in block if branch.signs[k] == sign]
+                if side and rng.random() < 0.5:
+                    still |= set(side)
+        if any(set(block) <= still for block in branch.blocks[1:]):
+            continue
+        for k in still:
+            system.v(theta, k)[:] = 0.0
+            theta[system.setting.a_index(k, 0)] = rng.normal()
+        point = nearest_zero(lambda at, k=frozenset(still), s=system: s.system(at, k), theta)
+        if point is None or system._wrong_side(point):
+            continue
+        inside = bool(system._in_closure(point))
+        assert inside == stratum_begins_at(branch, point, rng), (branch, point)
+        assert bool(branch.contains(point, 1e-9)) == inside
+        seen.add(inside)
+    assert True in seen
+    assert False in seen or student.output_bias or not student.bias
