@@ -136,7 +136,7 @@ class Balance:
             return True
         column = self.column(element)
         across = vector - column * (column @ vector) / (column @ column)
-        return bool(np.linalg.norm(across) <= max(self.tol, _RANK * np.linalg.norm(vector)))
+        return bool(np.linalg.norm(across) <= max(self.tol, _RANK * float(np.linalg.norm(vector))))
 
     def kernel(self, elements: Iterable[int]) -> Floats:
         """Return a basis (n, k) of the relations between the x of some elements."""

@@ -10,7 +10,7 @@ from flowscape.branches.partitions import Blocks
 from flowscape.branches.reduce import CONSTANT, FREE, SILENT, Reduced
 from flowscape.branches.setting import Setting
 from flowscape.branches.shapes import SILENT as SILENT_KIND
-from flowscape.branches.shapes import Shape, Variant
+from flowscape.branches.shapes import OrbitShape, Variant
 from flowscape.errors import OptionError, ProblemError, describe
 
 __all__ = ["Grouping", "check_branch"]
@@ -26,7 +26,7 @@ class Grouping:
         The student.
     target : Reduced
         The target after reduction.
-    shape : Shape
+    shape : OrbitShape
         The orbit it belongs to.
     blocks : tuple of tuple of int
         The constant group (may be empty), the labelled groups in order, the free groups.
@@ -40,7 +40,7 @@ class Grouping:
 
     setting: Setting
     target: Reduced
-    shape: Shape
+    shape: OrbitShape
     blocks: Blocks
     signs: tuple[int, ...]
     variant: Variant

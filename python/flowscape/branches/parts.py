@@ -11,7 +11,7 @@ from flowscape.branches.constant_group import ConstantGroup
 from flowscape.branches.partitions import Blocks
 from flowscape.branches.reduce import Reduced
 from flowscape.branches.setting import Setting
-from flowscape.branches.shapes import Shape, Variant
+from flowscape.branches.shapes import OrbitShape, Variant
 
 Floats = NDArray[np.float64]
 
@@ -28,7 +28,7 @@ class BranchParts(Protocol):
         ...
 
     @property
-    def shape(self) -> Shape:  # noqa: D102
+    def shape(self) -> OrbitShape:  # noqa: D102
         ...
 
     @property

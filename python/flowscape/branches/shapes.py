@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations_with_replacement, pairwise, permutations, product
 from math import comb, prod
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +64,33 @@ class ConstantType:
     kind: str
     size: int
     variants: tuple[Variant, ...] = ((),)
+
+
+class OrbitShape(Protocol):
+    """What every family knows of an orbit: the sizes of its groups."""
+
+    @property
+    def constant(self) -> ConstantType:
+        """The constant group."""
+
+    @property
+    def labelled(self) -> tuple[int, ...]:
+        """Sizes of the labelled groups, in order."""
+
+    @property
+    def free(self) -> tuple[int, ...]:
+        """Sizes of the free groups."""
+
+    @property
+    def r(self) -> int:
+        """Number of labelled and free groups."""
+
+    @property
+    def l(self) -> int:  # noqa: E743
+        """Deficient number: free groups of one neuron."""
+
+    def describe(self) -> str:
+        """Return a short name."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -211,8 +211,8 @@ def _check(prob: Problem, polished: Polished, flow: Flow | None) -> bool:
 
 def _batch(single: _Result) -> _Result:
     """Return a single result as a batch of one."""
-    rows = {
-        field.name: value[None]
+    rows: dict[str, Any] = {
+        field.name: np.asarray(value)[None]
         for field in dataclasses.fields(single)
         if isinstance(value := getattr(single, field.name), np.ndarray | np.generic)
     }

@@ -145,9 +145,9 @@ def _choose_carriers(first: _End, last: _End) -> None:
         if label == _CONSTANT_LABEL:
             first.carrier[label], last.carrier[label] = block[0], other[0]
             continue
-        choice = (alike or shared or [None])[0]
-        first.carrier[label] = block[0] if choice is None else choice
-        last.carrier[label] = other[0] if choice is None else choice
+        kept = alike or shared
+        first.carrier[label] = kept[0] if kept else block[0]
+        last.carrier[label] = kept[0] if kept else other[0]
 
 
 def _same_carriers(first: _End, last: _End) -> bool:

@@ -97,7 +97,9 @@ def joined(paths: Sequence[ZeroLossPath]) -> ZeroLossPath:
     Every path starts where the one before it ends, up to round-off, which goes into the side
     that follows.
     """
-    vertices, notes, curves = [paths[0].vertices[0]], [], {}
+    vertices = [paths[0].vertices[0]]
+    notes: list[str] = []
+    curves: dict[int, Curve] = {}
     for path in paths:
         for side, note in enumerate(path.notes):
             end = path.vertices[side + 1]

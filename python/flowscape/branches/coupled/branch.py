@@ -14,6 +14,7 @@ from flowscape.branches.coupled.coupling import Coupling, LevelCoupling, Member,
 from flowscape.branches.coupled.linear import LinearCoupling
 from flowscape.branches.equations import linear_equations
 from flowscape.branches.intersection import AffineSubspace
+from flowscape.branches.shapes import Shape
 from flowscape.errors import ProblemError
 
 Floats = NDArray[np.float64]
@@ -31,6 +32,8 @@ class CoupledBranch(Branch):
     A component of an even plus linear family need not be connected: with one mixed free group its
     weight q is positive or negative.
     """
+
+    shape: Shape
 
     @cached_property
     def coupling(self) -> Coupling:

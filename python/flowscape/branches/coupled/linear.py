@@ -140,7 +140,8 @@ class LinearCoupling:
     def linear_rows(self) -> list[tuple[Terms, float]]:  # noqa: D102
         if self.free:
             return []
-        s, part, found = self.setting, self.part, []
+        s, part = self.setting, self.part
+        found: list[tuple[Terms, float]] = []
         for row in self.rows:
             matrix = row.reshape(part.right.shape)
             terms: dict[int, float] = {}

@@ -14,6 +14,7 @@ from flowscape.branches.lines.equations import LineEquations
 from flowscape.branches.lines.shapes import LineShape
 from flowscape.branches.lines.target import LineTarget
 from flowscape.errors import ProblemError, float_array
+from flowscape.problem.streams import check_generator
 
 Floats = NDArray[np.float64]
 
@@ -149,7 +150,7 @@ class LineBranch(Branch):
 
         Silent neurons get a_k of one sign; with both signs they are on other branches, too.
         """
-        s, system = self.setting, self._system
+        s, system, rng = self.setting, self._system, check_generator(rng)
         a, v = rng.normal(size=s.width), np.zeros((s.width, s.incoming))
         lengths, signs = np.exp(rng.normal(scale=0.5, size=s.width)), np.array(self.signs)
         tilts, vectors, level = self._linear_part(rng)
@@ -202,7 +203,7 @@ class LineBranch(Branch):
             return {}, {}, self.lines.constant
         parts: dict[tuple[int, ...], Floats] = {}
         if blocks:
-            s = size * rng.normal(size=found.span.shape[1])
+            s = size * rng.normal(size=(found.span.shape[1],))
             v = size * rng.normal(size=(len(blocks), self.setting.incoming))
             v[0] = found.left - found.span @ s - v[1:].sum(axis=0)
             parts = dict(zip(blocks, v, strict=True))

@@ -217,7 +217,7 @@ class LineBranches(Branches):
         return LineBranch(
             setting=self.setting,
             target=self.target,
-            shape=shape,  # type: ignore[arg-type]
+            shape=shape,
             blocks=blocks,
             signs=signs,
             variant=(),

@@ -220,7 +220,8 @@ def _group(
     notes = []
     if silent := int((~live).sum()):
         notes.append(f"{silent} neuron(s) with zero input weight silent or constant, dropped")
-    group, lines = np.full(len(v), -1), []
+    group = np.full(len(v), -1)
+    lines: list[Floats] = []
     for k in np.flatnonzero(live):
         unit = v[k] / lengths[k]
         near = [t for t, line in enumerate(lines) if _parallel(unit, line)]
@@ -238,7 +239,7 @@ def _gains(net: TwoLayer, found: Symmetry) -> tuple[float, float]:
     values = net.activation.values(found.centre + np.array([1.0, -1.0]), 0)[0]
     alpha = 0.5 * float(values.sum())
     size = abs(alpha) + abs(found.slope)
-    return tuple(_clean(alpha + side * found.slope, size) for side in (1.0, -1.0))
+    return _clean(alpha + found.slope, size), _clean(alpha - found.slope, size)
 
 
 def _made(gains: tuple[float, float], b: Floats) -> Floats:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from math import comb
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,16 @@ def most_rows(setting: Setting, m0: int) -> int:
     signs = 2 if setting.signed else 1
     sizes = range(1, setting.width - m0 + 2)
     return max((comb(setting.width, g) * signs**g for g in sizes), default=1)
+
+
+class Costs(Protocol):
+    """Tables (subsets of one size, B) of least squared distances to groups."""
+
+    def labelled(self, label: int, size: int) -> Floats:
+        """Return the distances to label `label`."""
+
+    def free(self, size: int) -> Floats:
+        """Return the distances to free groups."""
 
 
 class GroupCosts:

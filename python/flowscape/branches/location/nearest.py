@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 System = Callable[[Floats], tuple[Floats, Floats]]
 """Returns values (E,) and derivative (E, P) of the equations at a point (P,)."""
+Allowed = Callable[[Floats], bool]
+"""Says of a zero (P,) whether it counts."""
 
 _STEPS = 200
 _RESTORE = 60
@@ -26,7 +28,7 @@ def nearest_zero(
     system: System,
     point: Floats,
     start: Floats | None = None,
-    allowed: Callable[[Floats], bool] | None = None,
+    allowed: Allowed | None = None,
 ) -> Floats | None:
     """Return a zero of the equations near a point: the nearest one if the point is near the set.
 
@@ -60,19 +62,35 @@ def nearest_zero(
         pull = _tangential(system, at, point - at)
         if np.linalg.norm(pull) <= _STILL * max(apart, _ROUNDING):
             break
-        length = 1.0
-        while length >= _SHORTEST:
-            trial = _restore(system, at + length * pull)
-            closer = trial is not None and float(np.linalg.norm(trial - point)) < apart
-            if closer and (allowed is None or allowed(trial)):
-                break
-            length *= 0.5
-        else:
+        trial = _closer(system, point, at, pull, apart, allowed)
+        if trial is None:
             break
         before, at, apart = apart, trial, float(np.linalg.norm(trial - point))
         if apart >= (1.0 - _GAIN) * before:
             break
     return at
+
+
+def _closer(
+    system: System,
+    point: Floats,
+    at: Floats,
+    pull: Floats,
+    apart: float,
+    allowed: Allowed | None,
+) -> Floats | None:
+    """Return an allowed zero nearer than `apart` to `point`, by halving the step, or None."""
+    length = 1.0
+    while length >= _SHORTEST:
+        trial = _restore(system, at + length * pull)
+        if (
+            trial is not None
+            and float(np.linalg.norm(trial - point)) < apart
+            and (allowed is None or allowed(trial))
+        ):
+            return trial
+        length *= 0.5
+    return None
 
 
 def _tangential(system: System, at: Floats, vector: Floats) -> Floats:

@@ -24,7 +24,7 @@ from flowscape.branches.groups import (
     sign_choices,
     squared_norm,
 )
-from flowscape.branches.location.group_costs import GroupCosts
+from flowscape.branches.location.group_costs import Costs, GroupCosts
 from flowscape.branches.location.subsets import masks, members, positions, rank_partitions, splits
 from flowscape.branches.reduce import Reduced
 from flowscape.branches.setting import Setting
@@ -83,7 +83,7 @@ class Search:
         self.target = target
         self.shapes = shapes
         self.outgoing, self.incoming, self.constant = setting.split(batch)
-        self._groups = GroupCosts(setting, target, self.outgoing, self.incoming)
+        self._groups: Costs = GroupCosts(setting, target, self.outgoing, self.incoming)
         self._nodes: dict[Key, Node] = {}
         self._constants: dict[ConstantType, tuple[Floats, Ints]] = {}
 
