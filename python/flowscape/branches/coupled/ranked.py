@@ -129,7 +129,7 @@ class RankedClosure:
     def _descend(self, z: Floats, side: int) -> Floats:
         """Return members that are nearer to 0, by steps in the tangent space and back."""
         length = np.ones(len(z))
-        moving = np.isfinite(z).all(axis=1)
+        moving = np.asarray(np.isfinite(z).all(axis=1))
         cost = np.full(len(z), np.inf)
         cost[moving] = squared_norm(z[moving])
         for _ in range(_STEPS):

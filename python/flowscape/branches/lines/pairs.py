@@ -9,7 +9,7 @@ the vectors of the free ones, rotated such that the longest of its group is alon
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Self
@@ -112,8 +112,16 @@ class LinePairs:
 
     def take(self, rows: Ints) -> Self:
         """Return the equations of some points."""
-        parts = (self.a, self.eps, self.s, self.y, self.rotation, self.still, self.order)
-        return type(self)(self.system, *(part[rows] for part in parts))
+        return replace(
+            self,
+            a=self.a[rows],
+            eps=self.eps[rows],
+            s=self.s[rows],
+            y=self.y[rows],
+            rotation=self.rotation[rows],
+            still=self.still[rows],
+            order=self.order[rows],
+        )
 
     @property
     def scale(self) -> Floats:
@@ -224,7 +232,8 @@ def pairs_at(
         line = np.arange(size)
         order[:, place.start], order[line, longest] = longest, place.start
         rotation[:, group] = _reflection(y[line, longest])
-    a, eps, still = (np.take_along_axis(part, order, axis=1) for part in (a, eps, still))
+    a, eps = (np.take_along_axis(part, order, axis=1) for part in (a, eps))
+    still = np.take_along_axis(still, order, axis=1)
     turned = np.take_along_axis(y, order[:, :, None], axis=1)[:, m:]
     for group, place in enumerate(system.places[len(system.labelled) :]):
         own, h = slice(place.start - m, place.stop - m), rotation[:, group]

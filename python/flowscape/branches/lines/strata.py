@@ -134,7 +134,7 @@ def _makes_nothing(space: Solutions, target: LineTarget) -> bool:
     last = np.zeros(len(space.point))
     last[-1] = 1.0
     value = space.fixed(last, _RANK)
-    return value is not None and abs(value) <= target.tol
+    return value is not None and bool(np.all(np.abs(value) <= target.tol))
 
 
 def _constant_line(target: LineTarget) -> Floats:
