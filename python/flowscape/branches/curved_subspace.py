@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -148,7 +149,7 @@ class CurvedSubspace:
                 rows += np.outer(wanted - b, row / (row @ row)) @ self.linear.basis.T
         return rows
 
-    def _equations_at(self, start: Floats):
+    def _equations_at(self, start: Floats) -> Callable[[Floats], tuple[Floats, Floats]]:
         """Return the equation and its derivative as functions of coordinates from `start`."""
         basis = self.linear.basis
 

@@ -18,7 +18,7 @@ __all__ = ["ZERO", "AffineSubspace", "GroupEquations", "SignedUnion", "intersect
 
 Floats = NDArray[np.float64]
 
-ZERO = ("zero",)
+ZERO: tuple[float, ...] = ()
 _CANCELLED = 1e-12
 
 
@@ -163,7 +163,7 @@ class SignedUnion:
         if one in self.value:
             self.fix(two, _times(self.sign[one], self.value.pop(one)))
 
-    def fix(self, k: int, value: tuple[float, ...] | tuple[str]) -> None:
+    def fix(self, k: int, value: tuple[float, ...]) -> None:
         """Demand v_k = value; `ZERO` stands for the vector 0."""
         root, sign = self.find(k)
         wanted = _times(sign, value)
@@ -178,8 +178,8 @@ class SignedUnion:
         return roots - len(self.value)
 
 
-def _times(sign: int, value: tuple) -> tuple:
-    if value == ZERO or not any(value):
+def _times(sign: int, value: tuple[float, ...]) -> tuple[float, ...]:
+    if not any(value):
         return ZERO
     return tuple(sign * x + 0.0 for x in value)
 

@@ -12,7 +12,7 @@ from flowscape.branches.branch import Branch
 from flowscape.branches.exponential.branch import PulledBackSubspace
 from flowscape.branches.exponential.family import ExponentialBranches
 from flowscape.branches.family import Branches, check_family
-from flowscape.branches.intersection import AffineSubspace
+from flowscape.branches.intersection import AffineSubspace, intersect
 from flowscape.errors import InternalError, ProblemError
 
 __all__ = ["Flat", "IntersectionPoset", "intersection_poset"]
@@ -105,7 +105,7 @@ def _affine_poset(
     rng = np.random.default_rng(0)
     found: dict[tuple[int, ...], AffineSubspace] = {}
     queue: list[tuple[tuple[int, ...], AffineSubspace | None]] = [
-        ((i,), b.intersection(b)) for i, b in enumerate(everything)
+        ((i,), intersect([b])) for i, b in enumerate(everything)
     ]
     while queue:
         seed, subspace = queue.pop()
@@ -115,13 +115,13 @@ def _affine_poset(
         if members in found:
             continue
         chosen = [everything[i] for i in members]
-        whole = chosen[0].intersection(*chosen)
+        whole = intersect(chosen)
         if whole is None or whole.dim != subspace.dim or not set(seed) <= set(members):
             raise InternalError(f"the branches through an intersection of {seed} are unclear")
         found[members] = subspace
         for i in range(len(everything)):
             if i not in members:
-                queue.append(((*members, i), chosen[0].intersection(*chosen, everything[i])))
+                queue.append(((*members, i), intersect([*chosen, everything[i]])))
     order = sorted(found, key=lambda key: (-found[key].dim, key))
     covers = tuple(_covers([set(key) for key in order]))
     return [(key, found[key]) for key in order], covers

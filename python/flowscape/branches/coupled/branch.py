@@ -12,6 +12,7 @@ from flowscape.branches.branch import Branch
 from flowscape.branches.constant_group import ConstantGroup
 from flowscape.branches.coupled.coupling import Coupling, LevelCoupling, Member, Parts
 from flowscape.branches.coupled.linear import LinearCoupling
+from flowscape.branches.curved_subspace import CurvedSubspace
 from flowscape.branches.equations import linear_equations
 from flowscape.branches.intersection import AffineSubspace
 from flowscape.branches.shapes import Shape
@@ -71,7 +72,7 @@ class CoupledBranch(Branch):
             return rank
         return rank + (self.setting.incoming if self.setting.slope else 1)
 
-    def intersection(self, *others: Branch) -> AffineSubspace | None:
+    def intersection(self, *others: Branch) -> AffineSubspace | CurvedSubspace | None:
         """Return what this closure shares with others, as `Branch.intersection`.
 
         Raises

@@ -181,7 +181,10 @@ class ExponentialBranch(Branch):
                 raise ProblemError("other belongs to another family; take both from one `branches`")
             images.append(other.image)
         shared = self.image.intersection(*images)
-        return None if shared is None else PulledBackSubspace(shared, self.chart)
+        if shared is None:
+            return None
+        assert isinstance(shared, AffineSubspace)  # without biases nothing is curved
+        return PulledBackSubspace(shared, self.chart)
 
     def separation(
         self,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from flowscape.branches import AffineSubspace
 from flowscape.papers.exhibit import Comparison, Exhibit, Numbers
 from flowscape.papers.local_recovery.exhibits.pictures import COLOURS, space
 from flowscape.papers.local_recovery.setting import draw as stream
@@ -44,7 +45,7 @@ def compute(*, n_threads: int | None = None, members: int = 200) -> Numbers:
     corners = [said[1, 2], said[1, 3]] if order else [said[1, 3], said[1, 2]]
     met = (meetings[1, 2], meetings[1, 3])
     gaps = [
-        np.inf if found is None else float(np.abs(found.point - corner).max())
+        float(np.abs(found.point - corner).max()) if isinstance(found, AffineSubspace) else np.inf
         for found, corner in zip(met, corners, strict=True)
     ]
     points = all(found is not None and found.dim == 0 for found in met)
