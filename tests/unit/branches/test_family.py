@@ -44,7 +44,7 @@ def test_counts_agree_with_the_sequence(case):
 
 
 def test_sets_are_distinct(case, rng):
-    seen = {(b.groups, b.labels, b.signs, b.variant) for b in case.family}
+    seen = {(b.name, b.labels, b.signs, b.variant) for b in case.family}
     assert len(seen) == len(case.family)
 
 
