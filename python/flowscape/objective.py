@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from flowscape.brief import Brief
 from flowscape.errors import (
     ProblemError,
     ShapeError,
@@ -29,8 +30,8 @@ __all__ = ["Noise", "Problem"]
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True, eq=False)
-class Noise:
+@dataclass(frozen=True, eq=False, repr=False)
+class Noise(Brief):
     """Bounds on the rounding errors of a computed objective, per network: () or (B,).
 
     Attributes

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from flowscape import _core
 from flowscape.branches import branches
+from flowscape.brief import Brief
 from flowscape.errors import OptionError, ProblemError, describe
 from flowscape.extended import UNIT, evaluate, targets_dd
 from flowscape.objective import Problem
@@ -30,8 +31,8 @@ _SPREAD = 2.0
 _CLEAR = 0.1
 
 
-@dataclass(frozen=True)
-class ZeroEvidence:
+@dataclass(frozen=True, repr=False)
+class ZeroEvidence(Brief):
     """Whether zeros are perfect; one point per row, no batch axis for a single one.
 
     Attributes

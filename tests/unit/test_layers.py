@@ -14,7 +14,7 @@ CPP = Path(__file__).parents[2] / "cpp"
 # Bottom up; what stands on one line may import one another, but not in a circle.
 LAYERS = [
     {"_core"},
-    {"errors", "status", "threads"},
+    {"brief", "errors", "status", "threads"},
     {"problem", "branches", "separation"},
     {"objective"},
     {"runs"},

@@ -8,6 +8,7 @@ from typing import TypedDict
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from flowscape.brief import Brief
 from flowscape.errors import OptionError, finite_array
 from flowscape.flow import Flow, gradient_flow
 from flowscape.limits.limit_flow import limit_flow
@@ -30,8 +31,8 @@ class _Options(TypedDict):
     n_threads: int
 
 
-@dataclass(frozen=True)
-class Path:
+@dataclass(frozen=True, repr=False)
+class Path(Brief):
     """Flows that depend on one parameter s in [0, 1].
 
     Attributes

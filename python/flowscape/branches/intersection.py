@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from flowscape.branches.groups import squared_norm
 from flowscape.branches.parts import BranchParts
 from flowscape.branches.shapes import EMPTY, LEVEL, SILENT, ZEROS
+from flowscape.brief import Brief
 from flowscape.errors import check_positive, float_array
 
 __all__ = ["ZERO", "AffineSubspace", "GroupEquations", "SignedUnion", "intersect", "join_incoming"]
@@ -22,8 +23,8 @@ ZERO: tuple[float, ...] = ()
 _CANCELLED = 1e-12
 
 
-@dataclass(frozen=True)
-class AffineSubspace:
+@dataclass(frozen=True, repr=False)
+class AffineSubspace(Brief):
     """The points that several affine branches share: {theta : matrix @ theta = right}.
 
     Attributes

@@ -15,6 +15,7 @@ from flowscape.branches.reduce import FREE, Reduced, reduce_network
 from flowscape.branches.relations import setting_of
 from flowscape.branches.setting import Setting
 from flowscape.branches.target import reduced_teacher
+from flowscape.brief import Brief
 from flowscape.errors import check_positive, finite_array
 from flowscape.problem.network import TwoLayer, check_network
 from flowscape.problem.teacher import Teacher
@@ -22,8 +23,8 @@ from flowscape.problem.teacher import Teacher
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Matching:
+@dataclass(frozen=True, repr=False)
+class Matching(Brief):
     """Which target neuron each neuron helps to make, and how well.
 
     Attributes

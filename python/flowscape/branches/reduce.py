@@ -8,14 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flowscape.branches.setting import Setting
+from flowscape.brief import Brief
 
 Floats = NDArray[np.float64]
 
 FREE, CONSTANT, SILENT = -1, -2, -3
 
 
-@dataclass(frozen=True)
-class Reduced:
+@dataclass(frozen=True, repr=False)
+class Reduced(Brief):
     """A network as a function: what is left when equal neurons are merged.
 
     Attributes
@@ -100,20 +101,20 @@ def reduce_network(
     """
     outgoing, incoming, constant = (part[0] for part in setting.split(theta[None]))
     group, signs, notes = _group(setting, incoming, tol)
-    total, terms = constant.copy(), float(np.linalg.norm(constant))
+    total, terms = constant.copy(), float(_norm(constant))
     for k in np.flatnonzero(group == CONSTANT):
         at = incoming[k, -1] + setting.centre if setting.bias else 0.0
         made = outgoing[k] * float(setting.sigma(np.array([at]))[0][0])
-        total, terms = total + made, terms + float(np.linalg.norm(made))
+        total, terms = total + made, terms + float(_norm(made))
     least, part_tol = _smallest(setting, outgoing, incoming, group, terms, tol, rounding)
     others = np.flatnonzero(group != CONSTANT)
     total += setting.level * outgoing[others].sum(axis=0)
     if setting.bias:
         total += setting.slope * outgoing[others].T @ incoming[others, -1]
     linear = outgoing[others].T @ incoming[others, : setting.inputs]
-    if setting.slope == 0.0 or np.linalg.norm(linear) <= part_tol:
+    if setting.slope == 0.0 or _norm(linear.ravel()) <= part_tol:
         linear = np.zeros_like(linear)
-    if np.linalg.norm(total) <= part_tol:
+    if _norm(total) <= part_tol:
         total = np.zeros_like(total)
     count = max(int(group.max()) + 1, 0)
     sums = np.zeros((count, setting.outputs))
@@ -122,12 +123,19 @@ def reduce_network(
         members = np.flatnonzero(group == g)
         sums[g] = (setting.pull(signs[members])[:, None] * outgoing[members]).sum(axis=0)
         vectors[g] = (signs[members, None] * incoming[members]).mean(axis=0)
-    live = np.flatnonzero(np.linalg.norm(sums, axis=1) > least)
+    live = np.flatnonzero(_norm(sums) > least)
     if len(live) < count:
         notes.append(f"{count - len(live)} group(s) with outgoing sum 0 dropped")
     return Reduced(
         sums[live], vectors[live], total, group, signs, sums, vectors, live, tuple(notes), linear
     )
+
+
+def _norm(vectors: Floats) -> Floats:
+    """Return Euclidean norms over the last axis; squares of weights may overflow and underflow."""
+    largest = np.abs(vectors).max(axis=-1, initial=0.0)
+    unit = np.where(largest > 0.0, largest, 1.0)
+    return np.asarray(largest * np.linalg.norm(vectors / unit[..., None], axis=-1))
 
 
 def _smallest(
@@ -152,7 +160,7 @@ def _smallest(
         largest = max(float(np.abs(outgoing).max()), terms)
         scale = max(1.0, float(np.abs(incoming).max())) if setting.slope else 1.0
         return np.full(count, rounding * largest), rounding * largest * scale
-    sizes = np.linalg.norm(outgoing, axis=1)
+    sizes = _norm(outgoing)
     kept = group >= 0
     total = np.bincount(group[kept], sizes[kept], minlength=count).astype(np.float64, copy=False)
     return rounding * total, rounding * terms

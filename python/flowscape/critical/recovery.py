@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from flowscape.branches import Branch
 from flowscape.branches.grouping import check_branch
+from flowscape.brief import Brief
 from flowscape.errors import ProblemError, check_count, check_positive, finite_array
 from flowscape.flow import gradient_flow
 from flowscape.objective import Problem
@@ -47,8 +48,8 @@ class RecoveryPrediction:
     reason: Reason
 
 
-@dataclass(frozen=True)
-class RecoveryMeasurement:
+@dataclass(frozen=True, repr=False)
+class RecoveryMeasurement(Brief):
     """Flows from perturbations of one point; arrays over the runs.
 
     Attributes

@@ -16,6 +16,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from flowscape.brief import Brief
 from flowscape.flow.fits import (
     DECADES,
     PER,
@@ -58,8 +59,8 @@ class Law(IntEnum):
     UNKNOWN = 4  #: none of these, or the run did not end by itself
 
 
-@dataclass(frozen=True, eq=False)
-class Tails:
+@dataclass(frozen=True, eq=False, repr=False)
+class Tails(Brief):
     """The laws of a batch of runs; arrays (B,), scalars for a single one.
 
     Attributes

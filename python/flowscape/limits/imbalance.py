@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from flowscape.brief import Brief
 from flowscape.errors import ProblemError, finite_array
 from flowscape.objective import Problem
 from flowscape.problem.traits import traits
@@ -130,8 +131,8 @@ class Origin:
         return (self.rate - self.second_rate) / (2.0 * self.rate - self.second_rate)
 
 
-@dataclass(frozen=True)
-class Imbalance:
+@dataclass(frozen=True, repr=False)
+class Imbalance(Brief):
     """Where small starts leave the origin; one start per row, no first axis for a single one.
 
     Attributes

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from flowscape.brief import Brief
 from flowscape.errors import ProblemError, check_keys, describe, finite_array
 from flowscape.problem.hashing import array_hash, content_hash
 from flowscape.problem.inputs import as_inputs
@@ -18,8 +19,8 @@ from flowscape.problem.teacher import Teacher
 __all__ = ["Samples"]
 
 
-@dataclass(frozen=True, eq=False)
-class Samples:
+@dataclass(frozen=True, eq=False, repr=False)
+class Samples(Brief):
     """A finite set of samples; equal if all numbers are.
 
     Parameters

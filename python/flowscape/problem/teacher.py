@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from flowscape.brief import Brief
 from flowscape.errors import ProblemError, check_keys, finite_array
 from flowscape.problem.hashing import array_hash, content_hash
 from flowscape.problem.layout import Parameters
@@ -21,8 +22,8 @@ _NETWORK_KEYS = ("activation", "bias", "outputs", "output_bias")
 _PART_KEYS = ("a", "w", "b", "c")
 
 
-@dataclass(frozen=True, eq=False)
-class Teacher:
+@dataclass(frozen=True, eq=False, repr=False)
+class Teacher(Brief):
     """A target function given by a network; equal if network and parameters are.
 
     Parameters

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from flowscape.brief import Brief
 from flowscape.errors import check_count, finite_array
 from flowscape.problem.activation import Activation, ActivationSpec
 from flowscape.problem.network import TwoLayer
@@ -35,8 +36,8 @@ _FAR = (8.0, 32.0)
 _HIGHEST = 4
 
 
-@dataclass(frozen=True)
-class GenericActivation:
+@dataclass(frozen=True, repr=False)
+class GenericActivation(Brief):
     """Assumption 2.1: analytic, c_0 != 0, infinitely many odd and even Taylor coefficients != 0.
 
     Attributes

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from flowscape.branches.grouping import check_branch
 from flowscape.branches.parts import BranchParts
+from flowscape.brief import Brief
 from flowscape.errors import ProblemError, check_count, check_positive, finite_array
 from flowscape.problem.inputs import as_inputs
 from flowscape.problem.streams import generator_or_default
@@ -154,8 +155,8 @@ def _gauss_newton(
     return theta, smallest
 
 
-@dataclass(frozen=True)
-class RankDrop:
+@dataclass(frozen=True, repr=False)
+class RankDrop(Brief):
     """A point of a branch where the Jacobian has less than its generic rank.
 
     Attributes

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from flowscape.brief import Brief
+
 __all__ = ["ImperfectZero", "Reason", "Separation", "SeparationVerdict"]
 
 Floats = NDArray[np.float64]
@@ -60,8 +62,8 @@ _SENTENCES = {
 _SOME_ZEROS = (Reason.ONE_GROUP, Reason.ONE_SIDE, Reason.DEFICIENT)
 
 
-@dataclass(frozen=True)
-class Separation:
+@dataclass(frozen=True, repr=False)
+class Separation(Brief):
     """Verdicts on one branch for one sample set, or for a stack of S of them.
 
     Attributes
@@ -132,8 +134,8 @@ class Separation:
         return answers if verdict.ndim else answers[0]
 
 
-@dataclass(frozen=True)
-class ImperfectZero:
+@dataclass(frozen=True, repr=False)
+class ImperfectZero(Brief):
     """A zero of the loss near a branch that is not the target.
 
     Attributes

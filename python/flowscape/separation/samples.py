@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from flowscape.branches.setting import Setting
+from flowscape.brief import Brief
 from flowscape.errors import ProblemError, check_count, finite_array
 from flowscape.problem.inputs import as_inputs
 from flowscape.problem.network import TwoLayer, check_network
@@ -23,8 +24,8 @@ Floats = NDArray[np.float64]
 _TRIES = 32
 
 
-@dataclass(frozen=True)
-class SeparatingInputs:
+@dataclass(frozen=True, repr=False)
+class SeparatingInputs(Brief):
     """Whether inputs are separating for the different incoming vectors of a network.
 
     Attributes

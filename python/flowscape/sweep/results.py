@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from flowscape.brief import Brief
 from flowscape.status import Kind
 from flowscape.sweep.branch_rows import BranchRow, branch_rows
 from flowscape.sweep.study import Study
@@ -68,8 +69,8 @@ class Outcome:
     worst_error: float
 
 
-@dataclass(frozen=True, eq=False)
-class RecoverResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class RecoverResult(Brief):
     """Outcome of `recover`, complete enough for every table and figure.
 
     Attributes

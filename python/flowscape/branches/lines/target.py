@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from flowscape.branches.reduce import Reduced
 from flowscape.branches.target import TEACHER_TOL
+from flowscape.brief import Brief
 from flowscape.errors import ProblemError
 from flowscape.problem.network import TwoLayer
 from flowscape.problem.symmetry import Symmetry, SymmetryClass, symmetry
@@ -30,8 +31,8 @@ _ROUNDING = 1e-10
 """Vectors and weights of a target below this part of its size are round-off."""
 
 
-@dataclass(frozen=True)
-class LineTarget:
+@dataclass(frozen=True, repr=False)
+class LineTarget(Brief):
     """A target as its student sees it.
 
     Attributes

@@ -17,6 +17,7 @@ from flowscape.branches.meeting import corner, member
 from flowscape.branches.reduce import Reduced
 from flowscape.branches.setting import Setting
 from flowscape.branches.shapes import Shape
+from flowscape.brief import Brief
 from flowscape.errors import ProblemError, check_positive, float_array
 
 Floats = NDArray[np.float64]
@@ -27,8 +28,8 @@ MOST_PARTITIONS = 1_000_000
 _CHUNK, _TABLE = 8192, 2**22
 
 
-@dataclass(frozen=True)
-class Location:
+@dataclass(frozen=True, repr=False)
+class Location(Brief):
     """Where points lie among the branches. Arrays over the batch; scalars for one point.
 
     Attributes
