@@ -85,6 +85,7 @@ class PairPoint:
 
     s (B, b, O), q (B, J, O) and u (B, J, D) are those of the points.
     """
+    """`PairEquations` around a batch of points; callable as `least_distance.Equations`."""
 
     equations: PairEquations
     parts: Parts

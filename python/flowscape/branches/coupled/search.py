@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from flowscape.branches.branch import Branch
 from flowscape.branches.groups import project_free, project_labelled, squared_norm
+from flowscape.branches.location.bounded import nearest_by_bounds
 from flowscape.branches.reduce import Reduced
 from flowscape.branches.setting import Setting
 from flowscape.branches.shapes import Shape
@@ -23,6 +24,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 __all__ = ["CoupledSearch"]
+
+_MARGIN = 1.0 + 1e-9
 
 
 class CoupledSearch:
@@ -51,29 +54,40 @@ class CoupledSearch:
         self.outgoing, self.incoming, _ = setting.split(batch)
         self._memo: dict[tuple[tuple[int, ...], int | None, tuple[float, ...]], Floats] = {}
 
-    def nearest(self, orbit: int, shape: Shape) -> tuple[Floats, Ints]:
-        """Return the distances (B,) to the nearest set of an orbit, and its rank (B,)."""
-        bounds = self._bounds(shape)
-        size = len(self.batch)
-        best, rank = np.full(size, np.inf), np.zeros(size, dtype=np.int64)
-        first = np.argmin(bounds, axis=0)
-        for which in np.unique(first):
-            self._try(orbit, shape, int(which), np.flatnonzero(first == which), best, rank)
-        for which in np.argsort(bounds.min(axis=1, initial=np.inf), kind="stable"):
-            rows = np.flatnonzero((bounds[which] < best) & (first != which))
-            if len(rows):
-                self._try(orbit, shape, int(which), rows, best, rank)
+    def nearest(self, orbit: int, shape: Shape, most: float = np.inf) -> tuple[Floats, Ints]:
+        """Return the distances (B,) to the nearest set of an orbit, and its rank (B,).
+
+        Distances beyond `most` may be infinity, with rank -1.
+        """
+        variants = len(shape.constant.variants)
+        branches = [self.branch_at(orbit, variant) for variant in range(variants)]
+        known: dict[int, Ints] = {}
+
+        def costs(rows: Ints, ranks: Ints) -> Floats:
+            sets, variant = np.divmod(ranks, variants)
+            asked, place = np.unique(sets, return_inverse=True)
+            for which in asked.tolist():
+                if which not in known:
+                    known[which] = _order(shape, which, branches[0])
+            points = self._in_order(rows, np.stack([known[w] for w in asked.tolist()])[place])
+            found = np.empty(len(rows))
+            for v in np.unique(variant):
+                mine = variant == v
+                found[mine] = branches[v].distance(points[mine]) ** 2
+            return found
+
+        bounds = np.repeat(self._bounds(shape), variants, axis=0)
+        best, rank = nearest_by_bounds(bounds, costs, (_MARGIN * most) ** 2)
         return np.sqrt(best), rank
 
-    def _try(
-        self, orbit: int, shape: Shape, which: int, rows: Ints, best: Floats, rank: Ints
-    ) -> None:
-        count = len(shape.constant.variants)
-        for variant in range(count):
-            branch = self.branch_at(orbit, which * count + variant)
-            cost = branch.distance(self.batch[rows]) ** 2
-            better = cost < best[rows]
-            best[rows[better]], rank[rows[better]] = cost[better], which * count + variant
+    def _in_order(self, rows: Ints, order: Ints) -> Floats:
+        """Return points with their neurons put in another order: (rows, P)."""
+        s = self.setting
+        end = s.width * (s.outputs + s.incoming)
+        points = self.batch[rows]
+        neurons = points[:, :end].reshape(len(rows), s.width, -1)
+        moved = np.take_along_axis(neurons, order[:, :, None], axis=1)
+        return np.concatenate([moved.reshape(len(rows), end), points[:, end:]], axis=1)
 
     def _bounds(self, shape: Shape) -> Floats:
         """Return lower bounds (partitions and signs, B), in the order of the ranks."""
@@ -106,3 +120,23 @@ class CoupledSearch:
                 new = project_labelled(a, v, signs, pull, weight, vector)
             self._memo[key] = squared_norm(new[0] - a) + squared_norm(new[1] - v)
         return self._memo[key]
+
+
+def _order(shape: Shape, which: int, first: Branch) -> Ints:
+    """Return which neuron of a set takes the place of every neuron of the orbit's first set.
+
+    Sets of an orbit differ by a permutation of the neurons; the overall sign of a free group is no
+    choice.
+    """
+    partition, bits = divmod(which, prod(len(table) for table in shape.sign_tables(True)))
+    blocks, order = shape.blocks(partition), np.empty(shape.width, dtype=np.int64)
+    order[list(first.blocks[0])] = blocks[0]
+    for place, table in enumerate(shape.sign_tables(True)):
+        bits, row = divmod(bits, len(table))
+        mine, theirs = table[row], [first.signs[k] for k in first.blocks[place + 1]]
+        if place >= len(shape.labelled) and mine.sum() != sum(theirs):
+            mine = -mine
+        for sign in (1, -1):
+            slots = [k for k, e in zip(first.blocks[place + 1], theirs, strict=True) if e == sign]
+            order[slots] = [k for k, e in zip(blocks[place + 1], mine, strict=True) if e == sign]
+    return order

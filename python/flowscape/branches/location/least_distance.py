@@ -32,7 +32,7 @@ class Equations(Protocol):
         """Return F (B, k) and its derivative (B, k, n) at z (B, n)."""
         ...
 
-    def take(self, rows: Ints) -> Self:
+    def take(self, index: Ints, /) -> Self:
         """Return the equations of some rows."""
         ...
 

@@ -159,7 +159,8 @@ def locate(
     tables = len(family.shapes) * comb(setting.width, setting.width // 2)
     most = partitions if coupled else max(tables, 2 * most_rows(setting, family.target.m0))
     chunk = min(_CHUNK, max(1, _TABLE // most))
-    found = (_CoupledFound if coupled else _Found)(len(batch), len(family.shapes))
+    kind, most = (_CoupledFound if coupled else _Found), tol if near_only else np.inf
+    found = kind(len(batch), len(family.shapes), most)
     with np.errstate(over="ignore"):
         for start in range(0, len(finite), chunk):
             found.search(family, batch, finite[start : start + chunk], tol)
@@ -173,9 +174,13 @@ def locate(
 
 
 class _Found:
-    """Distances to all orbits; the nearest orbit and the next one, and where known their sets."""
+    """Distances to all orbits; the nearest orbit and the next one, and where known their sets.
 
-    def __init__(self, size: int, orbits: int) -> None:
+    Distances beyond `most` need not be known.
+    """
+
+    def __init__(self, size: int, orbits: int, most: float) -> None:
+        self.most = most
         self.distances = np.full((size, orbits), np.inf)
         self.orbits = np.full((size, 2), -1, dtype=np.int64)
         self.sets = np.full((size, 2), -1, dtype=np.int64)
@@ -218,7 +223,7 @@ class _CoupledFound(_Found):
         """Fill in the distances, orbits and sets of some points."""
         assert family.branch_at is not None
         search = CoupledSearch(family.setting, family.target, family.branch_at, batch[rows])
-        columns = [search.nearest(o, shape) for o, shape in enumerate(family.shapes)]
+        columns = [search.nearest(o, shape, self.most) for o, shape in enumerate(family.shapes)]
         self._order(rows, np.stack([column[0] for column in columns], axis=1))
         starts = np.array([0, *family.ends[:-1]])
         sets = starts + np.stack([column[1] for column in columns], axis=1)
