@@ -120,7 +120,7 @@ class Setting:
 
     def sigma(self, z: Floats) -> tuple[Floats, Floats]:
         """Return sigma(z) and sigma'(z) at any shape."""
-        values, slopes = self.activation.values(z, 1)
+        values, slopes = self.activation.compiled_values(z, 1)
         return values, slopes
 
     def split(self, theta: Floats) -> tuple[Floats, Floats, Floats]:

@@ -50,6 +50,12 @@ def check(family, points):
     on = located.orbit >= 0
     assert (orbits[located.index[on]] == located.orbit[on]).all()
     assert (table[line[on], located.index[on]] <= 1e-3 + rounding[on]).all()
+    near = family.locate(points, 1e-3, near_only=True)
+    for name in ("orbit", "index", "candidates", "ambiguous"):
+        np.testing.assert_array_equal(getattr(near, name), getattr(located, name))
+    kept = np.where(located.distances <= 1e-3, located.distances, np.inf)
+    np.testing.assert_array_equal(near.distances, kept)
+    np.testing.assert_array_equal(near.nearest_index >= 0, kept.min(axis=1) <= 1e-3)
 
 
 def test_every_distance_and_every_set_is_that_of_the_full_list(case, rng):

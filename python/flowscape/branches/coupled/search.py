@@ -60,20 +60,23 @@ class CoupledSearch:
         Distances beyond `most` may be infinity, with rank -1.
         """
         variants = len(shape.constant.variants)
-        branches = [self.branch_at(orbit, variant) for variant in range(variants)]
-        known: dict[int, Ints] = {}
+        kinds = prod(len(table) for table in shape.sign_tables(True)) * variants
+        first = [k for block in shape.blocks(0) for k in block]
+        orders: dict[int, Ints] = {}
 
         def costs(rows: Ints, ranks: Ints) -> Floats:
-            sets, variant = np.divmod(ranks, variants)
-            asked, place = np.unique(sets, return_inverse=True)
+            # sets with equal signs differ by a permutation of the neurons
+            partition, kind = np.divmod(ranks, kinds)
+            asked, place = np.unique(partition, return_inverse=True)
             for which in asked.tolist():
-                if which not in known:
-                    known[which] = _order(shape, which, branches[0])
-            points = self._in_order(rows, np.stack([known[w] for w in asked.tolist()])[place])
+                if which not in orders:
+                    orders[which] = np.empty(shape.width, dtype=np.int64)
+                    orders[which][first] = [k for block in shape.blocks(which) for k in block]
+            points = self._in_order(rows, np.stack([orders[w] for w in asked.tolist()])[place])
             found = np.empty(len(rows))
-            for v in np.unique(variant):
-                mine = variant == v
-                found[mine] = branches[v].distance(points[mine]) ** 2
+            for one in np.unique(kind):
+                mine = kind == one
+                found[mine] = self.branch_at(orbit, int(one)).distance(points[mine]) ** 2
             return found
 
         bounds = np.repeat(self._bounds(shape), variants, axis=0)
@@ -120,23 +123,3 @@ class CoupledSearch:
                 new = project_labelled(a, v, signs, pull, weight, vector)
             self._memo[key] = squared_norm(new[0] - a) + squared_norm(new[1] - v)
         return self._memo[key]
-
-
-def _order(shape: Shape, which: int, first: Branch) -> Ints:
-    """Return which neuron of a set takes the place of every neuron of the orbit's first set.
-
-    Sets of an orbit differ by a permutation of the neurons; the overall sign of a free group is no
-    choice.
-    """
-    partition, bits = divmod(which, prod(len(table) for table in shape.sign_tables(True)))
-    blocks, order = shape.blocks(partition), np.empty(shape.width, dtype=np.int64)
-    order[list(first.blocks[0])] = blocks[0]
-    for place, table in enumerate(shape.sign_tables(True)):
-        bits, row = divmod(bits, len(table))
-        mine, theirs = table[row], [first.signs[k] for k in first.blocks[place + 1]]
-        if place >= len(shape.labelled) and mine.sum() != sum(theirs):
-            mine = -mine
-        for sign in (1, -1):
-            slots = [k for k, e in zip(first.blocks[place + 1], theirs, strict=True) if e == sign]
-            order[slots] = [k for k, e in zip(blocks[place + 1], mine, strict=True) if e == sign]
-    return order

@@ -22,6 +22,9 @@ from flowscape.branches.shapes import CURVED, ConstantType, Shape
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+_ROUNDING = 1e-13  # of a sum, relative to its absolute terms
+_MARGIN = 1.0 + 1e-9
+
 
 def project_exponential(
     setting: Setting, outgoing: Floats, incoming: Floats, weight: Floats, vector: Floats | None
@@ -75,9 +78,14 @@ class ExponentialCosts:
     """Tables of squared distances to groups, as `GroupCosts`, by the search of `project`."""
 
     def __init__(
-        self, setting: Setting, target: Reduced, outgoing: Floats, incoming: Floats
+        self,
+        setting: Setting,
+        target: Reduced,
+        outgoing: Floats,
+        incoming: Floats,
+        most: float = np.inf,
     ) -> None:
-        self.setting, self.target = setting, target
+        self.setting, self.target, self.most = setting, target, most
         self.outgoing, self.incoming = outgoing, incoming
 
     def labelled(self, label: int, size: int) -> Floats:
@@ -92,10 +100,41 @@ class ExponentialCosts:
     def _table(self, size: int, weight: Floats, vector: Floats | None) -> Floats:
         rows = []
         for k in members(self.setting.width, size):
-            before = self.outgoing[:, k], self.incoming[:, k]
+            cost = np.full(len(self.outgoing), np.inf)
+            near = np.flatnonzero(
+                self._within(self.outgoing[:, k], self.incoming[:, k], weight, vector)
+            )
+            before = self.outgoing[near][:, k], self.incoming[near][:, k]
             after = project_exponential(self.setting, *before, weight, vector)
-            rows.append(_cost(after, before))
+            cost[near] = _cost(after, before)
+            rows.append(cost)
         return np.stack(rows)
+
+    def _within(
+        self, outgoing: Floats, incoming: Floats, weight: Floats, vector: Floats | None
+    ) -> NDArray[np.bool_]:
+        """Return whether the distance may be at most `most`: (B,).
+
+        The input weights have their own part of it. If no a_k and b_k moves by more than delta, a
+        term a_k sigma(b_k) changes by at most sigma(b_k) (delta e^t + |a_k| (e^t - 1)), t = |k|
+        delta.
+        """
+        if not np.isfinite(self.most):
+            return np.ones(len(outgoing), dtype=np.bool_)
+        w = incoming[:, :, : self.setting.inputs]
+        mean = (add_up(w) / w.shape[1])[:, None, :] if vector is None else vector
+        with np.errstate(over="ignore", invalid="ignore"):
+            values, slopes = self.setting.sigma(np.append(incoming[:, :, -1].ravel(), 0.0))
+            t = abs(slopes[-1] / values[-1]) * self.most
+            size = np.abs(values[:-1]).reshape(w.shape[:2])
+            signed = values[:-1].reshape(w.shape[:2])
+            gap = np.abs(add_up(outgoing * signed[:, :, None]) - self.setting.at_zero * weight)
+            room = self.most * np.exp(t) + np.abs(outgoing) * np.expm1(t)
+            most = add_up(size[:, :, None] * room) + _ROUNDING * (
+                add_up(np.abs(outgoing) * size[:, :, None]) + np.abs(self.setting.at_zero * weight)
+            )
+            near: NDArray[np.bool_] = squared_norm(w - mean) <= _MARGIN * self.most**2
+            return near & ~(gap > most).any(axis=1)
 
 
 class ExponentialSearch(Search):
@@ -104,10 +143,15 @@ class ExponentialSearch(Search):
     decides_meetings = False
 
     def __init__(
-        self, setting: Setting, target: Reduced, shapes: Sequence[Shape], batch: Floats
+        self,
+        setting: Setting,
+        target: Reduced,
+        shapes: Sequence[Shape],
+        batch: Floats,
+        most: float = np.inf,
     ) -> None:
-        super().__init__(setting, target, shapes, batch)
-        self._groups = ExponentialCosts(setting, target, self.outgoing, self.incoming)
+        super().__init__(setting, target, shapes, batch, most)
+        self._groups = ExponentialCosts(setting, target, self.outgoing, self.incoming, most)
 
     def _constant(self, kind: ConstantType) -> tuple[Floats, Ints]:
         if kind.size == 0:

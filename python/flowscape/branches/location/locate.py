@@ -188,7 +188,8 @@ class _Found:
 
     def search(self, family: Family, batch: Floats, rows: Ints, tol: float) -> None:
         """Fill in the distances and orbits of some points."""
-        search = family.search(family.setting, family.target, family.shapes, batch[rows])
+        parts = family.setting, family.target, family.shapes
+        search = family.search(*parts, batch[rows], self.most)
         distances = search.distances()
         self._order(rows, distances)
         # the next one matters where exactly two are near

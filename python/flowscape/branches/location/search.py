@@ -35,6 +35,8 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 Key = tuple[object, ...]
 
+_MARGIN = 1.0 + 1e-9  # bounds are rounded
+
 
 @dataclass(frozen=True, eq=False)
 class Node:
@@ -67,6 +69,8 @@ class Search:
         The orbits.
     batch : (B, P) ndarray
         Finite.
+    most : float
+        Curved sets farther away may be left out, with distance infinity.
 
     Attributes
     ----------
@@ -77,9 +81,15 @@ class Search:
     decides_meetings: bool = True
 
     def __init__(
-        self, setting: Setting, target: Reduced, shapes: Sequence[Shape], batch: Floats
+        self,
+        setting: Setting,
+        target: Reduced,
+        shapes: Sequence[Shape],
+        batch: Floats,
+        most: float = np.inf,
     ) -> None:
         self.setting = setting
+        self._ceiling = _MARGIN * most**2
         self.target = target
         self.shapes = shapes
         self.outgoing, self.incoming, self.constant = setting.split(batch)
@@ -209,7 +219,8 @@ class Search:
         for shape in self.shapes:
             if shape.constant == kind:
                 others = self._moving(shape).table[rest]
-                found |= ~(lower + others > (upper + others).min(axis=0))
+                least = np.minimum((upper + others).min(axis=0), self._ceiling)
+                found |= ~(lower + others > least)
         return found
 
 
