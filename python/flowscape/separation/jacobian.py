@@ -77,7 +77,8 @@ def jacobian_rank(
     rounding = 10.0 * EPS * max(jacobian.shape) * values[0]
     bound = float(np.sqrt((error**2).sum())) + rounding
     proven = int((values > bound).sum())
-    ratios = values[:-1] / np.maximum(values[1:], bound / 10.0)
+    least = max(bound / 10.0, float(np.finfo(np.float64).tiny))
+    ratios = values[:-1] / np.maximum(values[1:], least)
     gap = float(ratios[proven - 1]) if 0 < proven < len(values) else np.inf
     if digits is None and (proven == most or not _has_mpmath()):
         return JacobianRank(proven, proven == most, most, gap, 16)

@@ -29,7 +29,7 @@ _FOLDED = (
 class _Group:
     """Neurons of one incoming vector, up to sign."""
 
-    vector: tuple[float, ...]
+    vector: tuple[Fraction, ...]
     weights: list[list[float]] = field(default_factory=list)
     signs: list[int] = field(default_factory=list)
 
@@ -53,17 +53,21 @@ def shared_features(net: TwoLayer, theta: Floats) -> int:
     exponential = net.bias and traits(net.activation).is_exponential
     parts = net.unpack(theta)
     outgoing = parts.a.reshape(net.width, net.outputs)
-    groups: dict[tuple[float, ...], _Group] = {}
+    groups: dict[tuple[Fraction, ...], _Group] = {}
     affine = _Affine(net, found)
     for k, a in enumerate(outgoing.tolist()):
         bias = float(parts.b[k]) if parts.b is not None else 0.0
         if not parts.w[k].any():
-            affine.add_silent(a, *net.activation.jet(bias)[:2])
+            value, slope, _ = net.activation.jet(bias)
+            at_centre = fold and Fraction(bias) == Fraction(found.centre)
+            affine.add_silent(
+                a, *_at_rest(found.kind, bool(at_centre or not net.bias), value, slope)
+            )
             continue
-        vector = parts.w[k].tolist()
+        vector = [Fraction(w) for w in parts.w[k].tolist()]
         if net.bias and not exponential:
-            vector.append(bias - (found.centre if fold else 0.0))
-        key = vector if not fold else max(vector, [-t + 0.0 for t in vector])
+            vector.append(Fraction(bias) - Fraction(found.centre if fold else 0.0))
+        key = vector if not fold else max(vector, [-t for t in vector])
         group = groups.setdefault(tuple(key), _Group(tuple(vector)))
         group.weights.append(a)
         group.signs.append(1 if tuple(vector) == group.vector else -1)
@@ -76,6 +80,19 @@ def shared_features(net: TwoLayer, theta: Floats) -> int:
         else:
             total += net.outputs + width * exact_rank(group.weights)
     return min(total + affine.rank(), net.n_params)
+
+
+def _at_rest(
+    kind: SymmetryClass, at_centre: bool, value: float, slope: float
+) -> tuple[float, float]:
+    """Return what counts as sigma and sigma' of a neuron with zero input weight.
+
+    Computed values may be 0 by underflow or cancellation, so 0 is believed at the centre of a
+    symmetry only: sigma of an odd activation, sigma' of an even one. Elsewhere 1 keeps the bound.
+    """
+    zero_value = at_centre and kind is SymmetryClass.ODD and value == 0.0
+    zero_slope = at_centre and kind is SymmetryClass.EVEN and slope == 0.0
+    return (0.0 if zero_value else value or 1.0), (0.0 if zero_slope else slope or 1.0)
 
 
 class _Affine:

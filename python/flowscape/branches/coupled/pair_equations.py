@@ -81,11 +81,10 @@ def _signed_sum(outgoing: Floats, group: Mixed) -> Floats:
 
 @dataclass(frozen=True)
 class PairPoint:
-    """`PairEquations` around a batch of points; callable as `bilinear.Equations`.
+    """`PairEquations` around a batch of points; callable as `least_distance.Equations`.
 
     s (B, b, O), q (B, J, O) and u (B, J, D) are those of the points.
     """
-    """`PairEquations` around a batch of points; callable as `least_distance.Equations`."""
 
     equations: PairEquations
     parts: Parts

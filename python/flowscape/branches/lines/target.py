@@ -27,7 +27,7 @@ from flowscape.problem.teacher import Teacher
 
 Floats = NDArray[np.float64]
 
-_ROUNDING = 1e-10
+_ROUNDING = 1e-12
 """Vectors and weights of a target below this part of its size are round-off."""
 
 
