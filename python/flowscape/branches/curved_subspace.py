@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from flowscape.branches.coupled.bilinear import nearest
 from flowscape.branches.groups import squared_norm
 from flowscape.branches.intersection import AffineSubspace
+from flowscape.branches.location.least_distance import nearest
 from flowscape.branches.setting import Setting
 from flowscape.errors import InternalError, check_positive, float_array
 
@@ -74,7 +73,7 @@ class CurvedSubspace:
         rows = float_array("theta", theta, (p,), ("B", p))
         many = np.atleast_2d(rows)
         linear = many @ self.linear.matrix.T - self.linear.right
-        result = np.concatenate([linear, self._level(many)[0]], axis=1)
+        result = np.concatenate([linear, self.level(many)[0]], axis=1)
         return result if rows.ndim == 2 else result[0]
 
     def project(self, theta: ArrayLike) -> Floats:
@@ -86,7 +85,7 @@ class CurvedSubspace:
         rows = float_array("theta", theta, (p,), ("B", p))
         many = np.atleast_2d(rows)
         start = self._inside(self.linear.project(many))
-        z = nearest(self._equations_at(start), np.zeros((len(many), self.linear.dim)), _size(many))
+        z = nearest(_Around(self, start), np.zeros((len(many), self.linear.dim)), _size(many))
         found = self._members(start + z @ self.linear.basis.T)
         return found if rows.ndim == 2 else np.asarray(found[0])
 
@@ -117,7 +116,7 @@ class CurvedSubspace:
         The equation is linear in (a, c), and no linear one mixes these with incoming vectors.
         """
         s, basis = self.setting, self.linear.basis
-        values, slopes = self._level(row)
+        values, slopes = self.level(row)
         rows = slopes[0].copy()
         for k in range(s.width):
             rows[:, s.v_index(k, 0) : s.v_index(k, 0) + s.incoming] = 0.0
@@ -129,7 +128,7 @@ class CurvedSubspace:
 
     def _members(self, rows: Floats) -> Floats:
         """Return rows, NaN where they are not on the set."""
-        good = np.abs(self._level(rows)[0]).max(axis=1) <= _ON * _size(rows) ** 2
+        good = np.abs(self.level(rows)[0]).max(axis=1) <= _ON * _size(rows) ** 2
         for k, low, high in self.intervals:
             b = rows[:, self.setting.v_index(k, self.setting.inputs)]
             good &= (b > low) & (b < high)
@@ -149,17 +148,7 @@ class CurvedSubspace:
                 rows += np.outer(wanted - b, row / (row @ row)) @ self.linear.basis.T
         return rows
 
-    def _equations_at(self, start: Floats) -> Callable[[Floats], tuple[Floats, Floats]]:
-        """Return the equation and its derivative as functions of coordinates from `start`."""
-        basis = self.linear.basis
-
-        def equations(z: Floats) -> tuple[Floats, Floats]:
-            values, slopes = self._level(start + z @ basis.T)
-            return values, slopes @ basis
-
-        return equations
-
-    def _level(self, rows: Floats) -> tuple[Floats, Floats]:
+    def level(self, rows: Floats) -> tuple[Floats, Floats]:
         """Return the equation of the constant (B, O) and its derivative (B, O, P)."""
         s = self.setting
         outgoing, incoming, constant = s.split(rows)
@@ -177,6 +166,23 @@ class CurvedSubspace:
             if s.output_bias:
                 derivative[:, o, s.c_index(o)] = 1.0
         return total, derivative
+
+
+@dataclass(frozen=True)
+class _Around:
+    """The equation in coordinates of the linear set, from points (B, P) of it."""
+
+    subspace: CurvedSubspace
+    start: Floats
+
+    def __call__(self, z: Floats) -> tuple[Floats, Floats]:
+        basis = self.subspace.linear.basis
+        values, slopes = self.subspace.level(self.start + z @ basis.T)
+        return values, slopes @ basis
+
+    def take(self, index: NDArray[np.int64]) -> _Around:
+        """Return some of the points."""
+        return _Around(self.subspace, self.start[index])
 
 
 def _size(rows: Floats) -> Floats:

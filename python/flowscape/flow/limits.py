@@ -30,9 +30,9 @@ _MOST_PARAMETERS = 400
 # For what is read off a fit: the distance left of an exponential, velocity over rate; the distance
 # of an extrapolated limit from the nearest critical point.
 _FITTED = 2.0
-# Error of the integration at the limit, in tolerances of a step, atol sqrt(P) + rtol |theta|: no step
-# moves a flow along its valley by more than one, and few by that. Measured: 3 at rtol 1e-8, 4 at
-# 1e-10 on flows of 100 steps, and 0.03 to 0.1 a step on flows of up to 1,900.
+# Error of the integration at the limit, in tolerances of a step, atol sqrt(P) + rtol |theta|: no
+# step moves a flow along its valley by more than one, and few by that. Measured: 3 at rtol 1e-8,
+# 4 at 1e-10 on flows of 100 steps, and 0.03 to 0.1 a step on flows of up to 1,900.
 _INTEGRATION = 30.0
 _PER_STEP = 0.2
 # An extrapolated limit is kept if its error bar is below this part of 1 + |theta|.

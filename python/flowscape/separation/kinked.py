@@ -40,7 +40,7 @@ class Class:
     ----------
     members : tuple of int
     balanced : bool
-        V_C = 0: all the neurons of a free group.
+        V_C = 0: all the neurons of a free group, or one with a = 0.
     """
 
     members: tuple[int, ...]
@@ -63,13 +63,17 @@ class Class:
 def classes(branch: BranchParts, theta: Floats) -> list[Class]:
     """Return the classes of a point (P,) of a branch, those with zero input weight last."""
     found = []
+    outgoing, incoming, _ = (part[0] for part in branch.setting.split(theta[None]))
+    moments = np.abs(outgoing[:, 0]) * np.linalg.norm(incoming, axis=1)
+    still = moments <= _NEAR * moments.sum()
     for place, block in enumerate(branch.blocks[1:]):
         free = place >= len(branch.shape.labelled)
         for sign in (1, -1):
             members = tuple(k for k in block if branch.signs[k] == sign)
             if members:
-                found.append(Class(members, free and len(members) == len(block)))
-    biases = branch.setting.split(theta[None])[1][0, :, -1]
+                alone = len(members) == 1 and bool(still[members[0]])  # D = 1: a side of sum 0
+                found.append(Class(members, alone or (free and len(members) == len(block))))
+    biases = incoming[:, -1]
     for side in (biases > 0.0, biases < 0.0):
         members = tuple(k for k in branch.blocks[0] if side[k])
         if members:

@@ -38,7 +38,11 @@ def kinked_zero(
     smallest = float(values[values > _SMALL * values[0]].min()) if values[0] > 0.0 else 0.0
     probe = rng.normal(size=(64, s.inputs)) * max(1.0, float(np.abs(x).max()))
     net, step = s.network, distance
-    direction = rng.normal(size=s.incoming) if wide else _leaving(branch, found, theta, matrix)
+    if wide:
+        direction = rng.normal(size=s.incoming)
+    else:  # a step of length 1 in the parameters, to which V_C is linear
+        direction = _leaving(branch, found, theta, matrix)
+        direction /= np.linalg.norm(_moved(s, found, theta, direction) - theta)
     before = np.sign(_arguments(s, theta, x))
     for _ in range(_SHRINKS):
         near = _turned(s, wide[0], theta, step, direction) if wide else None

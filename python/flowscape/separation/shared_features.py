@@ -59,10 +59,9 @@ def shared_features(net: TwoLayer, theta: Floats) -> int:
         bias = float(parts.b[k]) if parts.b is not None else 0.0
         if not parts.w[k].any():
             value, slope, _ = net.activation.jet(bias)
-            at_centre = fold and Fraction(bias) == Fraction(found.centre)
-            affine.add_silent(
-                a, *_at_rest(found.kind, bool(at_centre or not net.bias), value, slope)
-            )
+            if bias != 0.0 and bias != found.centre:  # 0 may be underflow or cancellation
+                value, slope = value or 1.0, slope or 1.0
+            affine.add_silent(a, value, slope)
             continue
         vector = [Fraction(w) for w in parts.w[k].tolist()]
         if net.bias and not exponential:
@@ -80,19 +79,6 @@ def shared_features(net: TwoLayer, theta: Floats) -> int:
         else:
             total += net.outputs + width * exact_rank(group.weights)
     return min(total + affine.rank(), net.n_params)
-
-
-def _at_rest(
-    kind: SymmetryClass, at_centre: bool, value: float, slope: float
-) -> tuple[float, float]:
-    """Return what counts as sigma and sigma' of a neuron with zero input weight.
-
-    Computed values may be 0 by underflow or cancellation, so 0 is believed at the centre of a
-    symmetry only: sigma of an odd activation, sigma' of an even one. Elsewhere 1 keeps the bound.
-    """
-    zero_value = at_centre and kind is SymmetryClass.ODD and value == 0.0
-    zero_slope = at_centre and kind is SymmetryClass.EVEN and slope == 0.0
-    return (0.0 if zero_value else value or 1.0), (0.0 if zero_slope else slope or 1.0)
 
 
 class _Affine:

@@ -286,3 +286,11 @@ def test_a_bias_that_loses_its_neuron_is_refused():
             branches(net, Teacher(net, np.array([1.0, 0.5, 0.0, 1.0, -0.3, bias])))
     silent = Teacher(net, np.array([1.0, 0.5, 0.0, 0.0, -0.3, -800.0]))  # a = 0 is no loss
     assert branches(net, silent).target.m0 == 1
+
+
+@pytest.mark.parametrize("bias", [-600.0, -400.0, 400.0, 600.0])
+def test_neurons_whose_squared_weights_leave_the_range_count(bias):
+    net = TwoLayer(2, 1, "exp")
+    family = branches(net, Teacher(net, np.array([1.0, 1.0, bias, 1.0, -1.0, 0.0])))
+    assert (family.target.m0, family.target.notes) == (2, ())
+    np.testing.assert_allclose(np.sort(family.target.outgoing[:, 0]), np.sort([np.exp(bias), 1.0]))

@@ -177,3 +177,26 @@ def test_samples_on_a_kink_and_silent_networks_are_undecided():
     silent = next(b for b in nothing if b.blocks[0])
     assert silent.separation(on).reason in (Reason.ON_A_KINK, Reason.DEPENDS_ON_POINT)
     assert silent.separation(on, silent.sample(rng)).verdict is UNDECIDED
+
+
+def test_a_side_of_sum_0_is_one_neuron_at_rest():
+    """d = 1: relu(-x) by two neurons, one on either side; the one on the empty side has a = 0."""
+    for activation in ("relu", LEAKY):
+        small, net = TwoLayer(1, 1, activation, False), TwoLayer(2, 1, activation, False)
+        teacher = Teacher(small, [1.0, -1.0])
+        branch = next(b for b in branches(net, teacher) if -1 in b.signs and 1 in b.signs)
+        x, theta = np.array([[1.0], [2.0]]), branch.sample(np.random.default_rng(0))
+        assert branch.separation(x, theta).verdict is NOT
+        zero = imperfect_zero(branch, x, theta)
+        assert np.abs(net(zero.theta, x) - teacher(x)).max() < 1e-14
+        assert zero.defect > 1e-6
+
+
+@pytest.mark.parametrize("distance", [1e-1, 1e-3])
+def test_zeros_are_as_far_as_asked_for(distance):
+    """A step in V_C is divided by a small weight."""
+    net = TwoLayer(1, 1, "relu", True, 1, True)
+    theta = np.array([0.02, -0.2, -0.3, 0.5])
+    branch = branches(net, Teacher(net, theta))[0]
+    zero = imperfect_zero(branch, np.array([[1.0], [2.0], [3.0]]), theta, distance=distance)
+    assert 0.1 * distance < np.linalg.norm(zero.theta - theta) < 1.01 * distance

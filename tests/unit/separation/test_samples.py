@@ -272,3 +272,21 @@ def test_rank_drops_are_zeros_of_the_determinant(family, rng):
     assert len(drops) == sum(a != b for a, b in pairwise(grid))
     with pytest.raises(ProblemError, match="must hold 4"):
         rank_drops(branch, x[:3], start, end)
+
+
+@pytest.mark.parametrize(
+    ("activation", "theta", "rank"),
+    [
+        (SHIFTED, [1.0, 0.7, 0.0, 1.0, 0.7, 1e-18], 6),
+        ("sigmoid", [1.0, 0.0, -800.0], 2),
+        ([{"name": "sigmoid", "c": 2.0, "s": 2.0}, {"name": "const", "c": -1.0}], [0, 0, 1e-20], 1),
+    ],
+)
+def test_the_bound_believes_no_underflow_and_no_rounding(activation, theta, rank):
+    net = TwoLayer(len(theta) // 3, 1, activation)
+    x = np.linspace(-1.0, 2.0, 9)
+    with mp.workdps(90):
+        assert jacobian_rank(net, theta, x, digits=90).rank == rank
+    found = jacobian_rank(net, theta, x)
+    assert found.most >= rank
+    assert found.rank == rank or not found.certified

@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flowscape.branches.constant_group import ConstantGroup, Point
-from flowscape.branches.coupled.bilinear import nearest
 from flowscape.branches.coupled.coupling import Member, Mixed, Parts, Terms
 from flowscape.branches.coupled.pair_equations import PairEquations, PairPoint
 from flowscape.branches.coupled.ranked import RankedClosure
 from flowscape.branches.coupled.rules import Linear, LinearRules
 from flowscape.branches.fibres import Ranks, fibre_codim
 from flowscape.branches.groups import squared_norm
+from flowscape.branches.location.least_distance import nearest
 from flowscape.branches.shapes import OPEN
 from flowscape.branches.strata import Split, linear_pieces, split
 

@@ -110,6 +110,8 @@ def _descend(equations: Equations, start: Floats) -> Floats:
 def shortest(jacobian: Floats, right: Floats) -> Floats:
     """Return the shortest x (B, n) with J x = right (B, k); damped where J is singular."""
     count = jacobian.shape[1]
+    if count == 0:
+        return np.zeros((len(jacobian), jacobian.shape[2]))
     if count > 2:
         transposed = np.swapaxes(jacobian, 1, 2)
         gram = jacobian @ transposed

@@ -159,8 +159,8 @@ def locate(
     tables = len(family.shapes) * comb(setting.width, setting.width // 2)
     most = partitions if coupled else max(tables, 2 * most_rows(setting, family.target.m0))
     chunk = min(_CHUNK, max(1, _TABLE // most))
-    kind, most = (_CoupledFound if coupled else _Found), tol if near_only else np.inf
-    found = kind(len(batch), len(family.shapes), most)
+    kind = _CoupledFound if coupled else _Found
+    found = kind(len(batch), len(family.shapes), tol if near_only else np.inf)
     with np.errstate(over="ignore"):
         for start in range(0, len(finite), chunk):
             found.search(family, batch, finite[start : start + chunk], tol)

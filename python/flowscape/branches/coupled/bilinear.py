@@ -1,5 +1,0 @@
-"""Nearest points where groups are coupled: the search of `location.least_distance`."""
-
-from flowscape.branches.location.least_distance import nearest
-
-__all__ = ["nearest"]
