@@ -44,10 +44,11 @@ def test_flows_to_the_degenerate_branch_are_extrapolated(flow):
     assert (np.abs(a.sum(axis=1) - 1.0) <= error).all()
     away = np.abs(np.abs(flow.theta[found][:, [1, 2, 4, 5]]) - 1.0).max(axis=1)
     assert (away <= error).all()
-    assert np.median(error) < 1e-6
     # the ends of the integration are much further away
     ends = np.abs(np.abs(flow.end[found][:, [1, 2, 4, 5]]) - 1.0).max(axis=1)
     assert np.median(ends) > 1e-5
+    assert np.median(away) < 1e-7
+    assert np.median(error) < 0.1 * np.median(ends)
 
 
 def test_a_tighter_tolerance_agrees_within_the_error_bars(flow, starts):

@@ -26,8 +26,9 @@ class Flow:
         The flow's limit if `status` is CONVERGED or TAIL_EXTRAPOLATED, else where it ended.
     theta_error : (B,) ndarray
         Error bar of `theta` as the flow's limit, a Euclidean distance: what was left of the way,
-        plus ``30 rtol |theta|`` for the integration. Infinity for a run without a finite limit,
-        or that may have none; NaN for one that was stopped before its limit.
+        plus max(30, 0.12 steps) tolerances ``atol sqrt(P) + rtol |theta|`` for the integration.
+        Infinity for a run without a finite limit, or that may have none; NaN for one that was
+        stopped before its limit.
     end : (B, P) ndarray
         Where the integration stopped. `theta` differs from it where the limit was extrapolated.
     t : (B,) ndarray

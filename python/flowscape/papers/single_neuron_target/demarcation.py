@@ -60,7 +60,7 @@ class Demarcation:
 
 
 def end_points(
-    prob: Problem, ratios: ArrayLike, *, rtol: float = 1e-8, n_threads: int | None = None
+    prob: Problem, ratios: ArrayLike, *, rtol: float = 1e-9, n_threads: int | None = None
 ) -> LimitFlow:
     """Return the limits of infinitely small starts with C = (1, c~), one per ratio c~."""
     ratios = np.asarray(ratios, dtype=np.float64)
