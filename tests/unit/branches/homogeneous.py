@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from flowscape.branches import branches
+from flowscape.branches.lines.strata import MIXED
 from flowscape.problem import Teacher, TwoLayer
 
 TILT = {"relu": (0.5, 0.5), "leaky_relu": (0.495, 0.505), "abs": (1.0, 0.0), "shifted": (0.5, 0.5)}
@@ -131,6 +132,22 @@ def some(family, rng, number=8):
         picks = [picks[int(i)] for i in rng.choice(len(picks), number, replace=False)]
     picks += [family[int(i)] for i in rng.integers(family.count(), size=4)]
     return picks
+
+
+def smallest_stratum(pattern, free, sides=()):
+    """The fewest neurons with these sides of labels, mixed free groups and constants of a sign.
+
+    Returns labelled groups, free ones, constants (all lists of neurons), and signs.
+    """
+    labelled, signs = [], []
+    for side in pattern:
+        both = [1, -1] if side == MIXED else [side]
+        labelled.append(list(range(len(signs), len(signs) + len(both))))
+        signs += both
+    groups = [[len(signs) + 2 * j, len(signs) + 2 * j + 1] for j in range(free)]
+    signs += [1, -1] * free
+    still = list(range(len(signs), len(signs) + len(sides)))
+    return labelled, groups, still, [*signs, *sides]
 
 
 def generic_point_exists(target, labelled, free, signs, constant, rng):

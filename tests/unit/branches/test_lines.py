@@ -9,7 +9,7 @@ from math import comb
 import numpy as np
 import pytest
 from every_stratum import strata
-from homogeneous import Student, family_of, generic_point_exists, some
+from homogeneous import Student, family_of, generic_point_exists, smallest_stratum, some
 
 from flowscape.branches import branches
 from flowscape.branches.lines.shapes import LineShape
@@ -89,14 +89,8 @@ def test_rules_agree_with_random_solutions_for_many_mixed_groups(rng):
         target = line_target(net, Teacher(net, rows.ravel()))
         for pattern in product((1, -1, MIXED), repeat=target.m0):
             for free in range(5):
-                labelled, signs = [], []
-                for side in pattern:
-                    size = 2 if side == MIXED else 1
-                    labelled.append(list(range(len(signs), len(signs) + size)))
-                    signs += [1, -1] if side == MIXED else [side]
-                groups = [[len(signs) + 2 * j, len(signs) + 2 * j + 1] for j in range(free)]
-                signs += [1, -1] * free
-                wanted = generic_point_exists(target, labelled, groups, signs, (), rng)
+                labelled, groups, still, signs = smallest_stratum(pattern, free)
+                wanted = generic_point_exists(target, labelled, groups, signs, still, rng)
                 assert is_component(target, pattern, free) == wanted, (neurons, pattern, free)
                 seen[free, wanted] += 1
     assert all(seen[free, True] for free in range(5))

@@ -8,7 +8,15 @@ from itertools import product
 import numpy as np
 import pytest
 from every_stratum import strata
-from homogeneous import ACTIVATION, SHIFT, Student, family_of, generic_point_exists, some
+from homogeneous import (
+    ACTIVATION,
+    SHIFT,
+    Student,
+    family_of,
+    generic_point_exists,
+    smallest_stratum,
+    some,
+)
 
 from flowscape import connect, connected_components
 from flowscape.branches import branches
@@ -106,15 +114,7 @@ def test_rules_agree_with_random_solutions_for_many_mixed_groups(rng):
         levels = ([], [1], [-1], [1, 1], [-1, -1], [1, -1], [1, 1, -1])
         for pattern in product((1, -1, MIXED), repeat=target.m0):
             for free, sides in product(range(5), levels):
-                labelled, signs = [], []
-                for side in pattern:
-                    size = 2 if side == MIXED else 1
-                    labelled.append(list(range(len(signs), len(signs) + size)))
-                    signs += [1, -1] if side == MIXED else [side]
-                groups = [[len(signs) + 2 * j, len(signs) + 2 * j + 1] for j in range(free)]
-                signs += [1, -1] * free
-                still = [len(signs) + i for i in range(len(sides))]
-                signs += sides
+                labelled, groups, still, signs = smallest_stratum(pattern, free, sides)
                 wanted = generic_point_exists(target, labelled, groups, signs, still, rng)
                 # one effective constant must not be 0, several must not be a limit: same rule
                 counted = target.levels((sides.count(1), sides.count(-1)))
