@@ -37,7 +37,7 @@ _MESSAGES = {
     Status.NONFINITE: "loss or gradient overflowed; start from smaller parameters",
     Status.INTERRUPTED: "stopped by the user while it was running",
     Status.NOT_RUN: "stopped by the user before it was started",
-    Status.KINK: "the next step crosses a kink of the activation, where the gradient jumps",
+    Status.KINK: "slides along a kink of the activation: on both sides the gradient points at it",
 }
 
 

@@ -182,46 +182,6 @@ def test_stationary_start_converges_at_once(tanh, method):
     np.testing.assert_array_equal(flow.theta, [0.0, 0.0])
 
 
-@both
-@pytest.mark.parametrize("name", ["relu", "leaky_relu"])
-@pytest.mark.parametrize(
-    ("target", "start"),
-    [
-        # the second sample's pre-activation is carried up by the first, or pulled down itself
-        ([3.0, 0.0], [1.0, 1.0, 0.2]),
-        ([3.0, -1.0], [1.0, 3.6, 1.2]),
-    ],
-)
-def test_a_flow_ends_before_it_crosses_a_kink(method, name, target, start):
-    x = np.array([0.5, -0.25])
-    prob = Problem(
-        TwoLayer(1, 1, activation=name, bias=True),
-        Samples(x[:, None], np.array(target)),
-        loss="half_sum",
-    )
-    flow = gradient_flow(prob, start, method=method, t_max=1e4, save_at=[0.0, 1e-3, 1e4])
-    assert flow.status == Status.KINK
-    assert "kink" in flow.message
-    before, end = start[1] * x + start[2], flow.theta[1] * x + flow.theta[2]
-    np.testing.assert_array_equal(np.sign(before), np.sign(end))
-    assert abs(end[1]) < abs(before[1])
-    assert np.isnan(flow.thetas[2]).all()
-    assert flow.loss == prob.loss(flow.theta)
-    assert flow.loss < prob.loss(start)
-
-
-@both
-def test_relu_away_from_kinks_converges(method):
-    prob = Problem(
-        TwoLayer(1, 1, activation="relu", bias=False),
-        Samples(np.array([[1.0], [2.0]]), np.array([1.0, 2.5])),
-        loss="half_sum",
-    )
-    flow = gradient_flow(prob, [0.5, 0.8], method=method, gtol=1e-9)
-    assert flow.status == Status.CONVERGED
-    assert flow.theta[0] * flow.theta[1] == pytest.approx(6.0 / 5.0, abs=1e-8)
-
-
 def test_explicit_method_reaches_tight_stationarity(tanh):
     """The spectral cap lets it; error control alone parks the stiff modes at the tolerance."""
     prob = Problem(

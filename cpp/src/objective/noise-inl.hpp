@@ -227,34 +227,54 @@ std::int64_t Evaluator<Layout>::pattern_size() const noexcept {
 }
 
 template <class Layout>
-void Evaluator<Layout>::pattern(const double* theta, double* signs) noexcept {
+void Evaluator<Layout>::pattern(const double* theta, double* arguments) noexcept {
   for_blocks([&](std::int64_t first, std::int64_t steps) {
     with_features(problem_.shape.features(), [&]<int D>() {
       affine<Layout, D>(problem_, theta, first, steps, scratch_.z);
     });
     for (const Term& term : problem_.activation.terms()) {
       const bool kink = term.sigma == Sigma::relu || term.sigma == Sigma::leaky_relu;
-      for (std::int64_t n = 0; n < problem_.shape.width * steps; ++n, signs += kLanes) {
-        const Native z = term.s * at(scratch_.z, n) + term.h;
-        const Native sign = select<Native>(z > 0.0, broadcast<Native>(1.0),
-                                           select<Native>(z < 0.0, broadcast<Native>(-1.0),
-                                                          Native{}));
-        store(signs, kink ? sign : Native{});
-      }
+      for (std::int64_t n = 0; n < problem_.shape.width * steps; ++n, arguments += kLanes)
+        store(arguments, kink ? term.s * at(scratch_.z, n) + term.h : Native{});
     }
   });
 }
 
+template <class V>
+MaskOf<V> same_side(V a, V b) noexcept {
+  return ((a > 0.0) == (b > 0.0)) & ((a < 0.0) == (b < 0.0));
+}
+
 template <class Layout>
-auto Evaluator<Layout>::crossed(const double* a, const double* b) const noexcept
-    -> Mask<networks> {
-  Mask<kLanes> differs{};
-  for (std::int64_t i = 0; i < pattern_size(); i += kLanes)
-    differs |= load<Native>(a + i) != load<Native>(b + i);
+auto Evaluator<Layout>::first_crossing(const double* from, const double* to) const noexcept
+    -> Vec<networks> {
+  const Native never = broadcast<Native>(std::numeric_limits<double>::infinity());
+  Native first = never;
+  for (std::int64_t i = 0; i < pattern_size(); i += kLanes) {
+    const Native a = load<Native>(from + i), b = load<Native>(to + i);
+    first = min(first, select<Native>(same_side(a, b), never, a / (a - b)));
+  }
+  if constexpr (networks == 1) {
+    double least = first[0];
+    for (int l = 1; l < kLanes; ++l) least = std::min(least, first[l]);
+    return Vec<1>{least};
+  } else {
+    return first;
+  }
+}
+
+template <class Layout>
+auto Evaluator<Layout>::turns_back(const double* from, const double* to,
+                                   const double* beyond) const noexcept -> Mask<networks> {
+  Mask<kLanes> turns{};
+  for (std::int64_t i = 0; i < pattern_size(); i += kLanes) {
+    const Native a = load<Native>(from + i), b = load<Native>(to + i);
+    turns |= ~same_side(a, b) & ((load<Native>(beyond + i) - b) * (b - a) < 0.0);
+  }
   if constexpr (networks == 1)
-    return Mask<1>{any(differs) ? std::int64_t{-1} : 0};
+    return Mask<1>{any(turns) ? std::int64_t{-1} : 0};
   else
-    return differs;
+    return turns;
 }
 
 }  // namespace flowscape

@@ -38,7 +38,7 @@ class BatchedDerivatives {
     Mask<W> crossed{};
     if (pattern_.size() > 0) {
       evaluator_.pattern(theta_.data(), pattern_.data());
-      crossed = evaluator_.crossed(reference_.data(), pattern_.data());
+      crossed = evaluator_.first_crossing(reference_.data(), pattern_.data()) <= 1.0;
     }
     for (int l = 0; l < W; ++l) {
       PointData& d = data[l];

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flowscape.flow.batch import Batch
+from flowscape.flow.kinks import crosses_kink
 from flowscape.flow.saturation import has_constant_neuron, saturated
 from flowscape.flow.tails import Law, Tails, examine_tails
 from flowscape.objective import Problem
@@ -206,6 +207,7 @@ def _take(
     power = np.flatnonzero(law == Law.POWER)
     bar[power] = np.maximum(bar[power], _away(batch, limit[power], end[rows[power]]))
     useful = (law == Law.POWER) & (bar <= _USEFUL * (1.0 + np.linalg.norm(end[rows], axis=1)))
+    useful &= ~crosses_kink(batch.prob, end[rows], limit)
     rows, limit = rows[useful], limit[useful]
     if rows.size == 0:
         return

@@ -15,6 +15,7 @@
 #include "flowscape/descent/update.hpp"
 #include "flowscape/flow/lane_runs.hpp"
 #include "flowscape/simd/aligned.hpp"
+#include "flowscape/simd/lane_norms.hpp"
 #include "flowscape/simd/vector.hpp"
 
 namespace flowscape {
@@ -60,7 +61,8 @@ class DescentLanes {
     const V loss = load<V>(loss_.data());
     halted_ = (loss <= load<V>(stop_.data())) | ~(loss <= std::numeric_limits<double>::max());
     if (!Gradient::batches && options_.gtol >= 0.0)
-      halted_ |= steepest() <= broadcast<V>(options_.gtol);
+      halted_ |= infinity_norm<V>(update_.gradient(), parameters_ * W) <=
+                 broadcast<V>(options_.gtol);
     const bool halted = any(halted_);
     if (halted) [[unlikely]] std::copy_n(theta, parameters_ * W, held_.data());
     update_.step();
@@ -94,18 +96,6 @@ class DescentLanes {
  private:
   bool watches_epochs() const noexcept {
     return Gradient::batches && (options_.stop_loss >= 0.0 || options_.gtol >= 0.0);
-  }
-
-  /// Infinity norm of the gradients; infinite where a component is not finite.
-  V steepest() const noexcept {
-    V largest{}, poison{};
-    for (std::int64_t i = 0; i < parameters_ * W; i += W) {
-      const V g = load<V>(update_.gradient() + i);
-      largest = max(abs(g), largest);
-      poison = fma(g, V{}, poison);
-    }
-    return select<V>(poison == 0.0, largest,
-                     broadcast<V>(std::numeric_limits<double>::infinity()));
   }
 
   /// Largest |parameter| of lane l; NaN if one is NaN.

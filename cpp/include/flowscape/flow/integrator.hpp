@@ -9,10 +9,12 @@
 #include <cstdint>
 #include <limits>
 
+#include "flowscape/flow/kink_passage.hpp"
 #include "flowscape/flow/lane_runs.hpp"
 #include "flowscape/flow/options.hpp"
 #include "flowscape/flow/step_size.hpp"
 #include "flowscape/objective/evaluator.hpp"
+#include "flowscape/simd/lane_norms.hpp"
 #include "flowscape/simd/level_operations.hpp"
 
 namespace flowscape {
@@ -34,10 +36,9 @@ class Integrator {
              FlowQueue& queue)
       : evaluator_(evaluator), options_(options), parameters_(evaluator.parameters()),
         size_(parameters_ * W), triangle_(triangle(parameters_) * W),
-        runs_(parameters_, options, output, queue), method_(parameters_),
+        runs_(parameters_, options, output, queue), method_(parameters_), kinks_(evaluator),
         y_(size_), y_new_(size_), gradient_(size_), gradient_new_(size_), error_(size_),
-        correction_(size_), hessian_(triangle_), hessian_new_(triangle_), loss_(W), loss_new_(W),
-        pattern_(evaluator.pattern_size()), pattern_new_(evaluator.pattern_size()) {}
+        correction_(size_), hessian_(triangle_), hessian_new_(triangle_), loss_(W), loss_new_(W) {}
 
   /// Takes runs from the queue until it is empty and every lane is idle.
   void run() noexcept {
@@ -88,6 +89,7 @@ class Integrator {
     t_[l] = 0.0;
     h_[l] = 1.0;
     step_size_.begin(l);
+    kinks_.begin(l);
     if (found) atol_[l] = options_.atol[runs_.run[l]];
     return found ? -1 : 0;
   }
@@ -96,26 +98,14 @@ class Integrator {
   M start(M fresh) noexcept {
     evaluator_.evaluate(2, y_.data(), loss_new_.data(), gradient_new_.data(), hessian_new_.data());
     take_new(fresh, false);
-    if (pattern_.size() > 0) evaluator_.pattern(y_.data(), pattern_.data());
+    if (kinks_.needed()) kinks_.stand(y_.data());
     refresh_floor(fresh);
     if constexpr (capped) refresh_cap(fresh);
     if constexpr (multistep) method_.begin(evaluator_, fresh, y_.data(), gradient_.data());
-    // h0 moves y by one per cent of its own size, or of the tolerance where that is larger
-    // (Hairer, Norsett and Wanner, section II.4, first guess).
-    V size{}, speed{}, extent{};
+    V extent{};
     for (std::int64_t p = 0; p < size_; p += W) extent = max(abs(load<V>(y_.data() + p)), extent);
-    const V atol = tolerance(extent);
-    for (std::int64_t p = 0; p < size_; p += W) {
-      const V weight = 1.0 / (atol + options_.rtol * abs(load<V>(y_.data() + p)));
-      const V y = load<V>(y_.data() + p) * weight, g = load<V>(gradient_.data() + p) * weight;
-      size = fma(y, y, size);
-      speed = fma(g, g, speed);
-    }
-    const V one = broadcast<V>(1.0);
-    V first = 0.01 * sqrt(max(size, one) / max(speed, broadcast<V>(1e-200)));
-    first = min(first, broadcast<V>(1e100));
-    h_ = select<V>(fresh, first, h_);
     extent_ = select<V>(fresh, extent, extent_);
+    h_ = select<V>(fresh, first_step(), h_);
     const V slope = steepest(gradient_.data());
     M ended{};
     for (int l = 0; l < W; ++l) {
@@ -136,22 +126,29 @@ class Integrator {
     return ended;
   }
 
-  /// Infinity norm of each lane; infinite where any component is not finite.
-  V steepest(const double* gradient) const noexcept {
-    V largest{}, poison{};
+  /// A step that moves y by one per cent of its own size, or of the tolerance where that is larger
+  /// (Hairer, Norsett and Wanner, section II.4, first guess).
+  V first_step() const noexcept {
+    V size{}, speed{};
+    const V atol = tolerance(extent_), one = broadcast<V>(1.0);
     for (std::int64_t p = 0; p < size_; p += W) {
-      const V g = load<V>(gradient + p);
-      largest = max(abs(g), largest);
-      poison = fma(g, V{}, poison);  // stays 0 unless some g is infinite or NaN
+      const V weight = 1.0 / (atol + options_.rtol * abs(load<V>(y_.data() + p)));
+      const V y = load<V>(y_.data() + p) * weight, g = load<V>(gradient_.data() + p) * weight;
+      size = fma(y, y, size);
+      speed = fma(g, g, speed);
     }
-    return select<V>(poison == 0.0, largest,
-                     broadcast<V>(std::numeric_limits<double>::infinity()));
+    const V step = 0.01 * sqrt(max(size, one) / max(speed, broadcast<V>(1e-200)));
+    return min(step, broadcast<V>(1e100));
   }
+
+  V steepest(const double* gradient) const noexcept { return infinity_norm<V>(gradient, size_); }
 
   /// One trial step of all lanes; returns those that ended, with their status in `runs_`.
   M step() noexcept {
     V h = min(h_, options_.t_max - t_);
     if constexpr (capped) h = min(h, cap_);
+    M straight{};
+    if (kinks_.needed()) straight = kinks_.shorten(runs_.busy(), h, y_.data(), gradient_.data());
     M refused;
     if constexpr (multistep) {
       refused = method_.attempt(evaluator_, trial(h));
@@ -161,11 +158,15 @@ class Integrator {
       method_.evaluate_new(evaluator_, y_.data(), y_new_.data(), loss_new_.data(),
                            gradient_new_.data(), hessian_new_.data(), correction_.data());
       // A quadratic model does not reach across a kink, nor far.
-      if (Method::corrects && (pattern_.size() > 0 || options_.rtol > kModelReach)) {
+      if (Method::corrects && (kinks_.needed() || options_.rtol > kModelReach)) {
         evaluator_.evaluate(2, y_new_.data(), loss_new_.data(), gradient_new_.data(),
                             hessian_new_.data());
         ++runs_.hessians;
       }
+    }
+    if (any(straight)) {
+      go_straight(straight, h);
+      refused &= ~straight;
     }
     constexpr bool checks = Method::corrects;
     V error{}, correction{}, extent{};
@@ -197,23 +198,62 @@ class Integrator {
       refresh_floor(risen);
       down = falls(loss_noise_);
     }
-    M accepted = sound & down;
-    M crossed{};
-    if (pattern_.size() > 0) {
-      evaluator_.pattern(y_new_.data(), pattern_new_.data());
-      crossed = evaluator_.crossed(pattern_.data(), pattern_new_.data()) & accepted;
-      accepted &= ~crossed;
+    const M fine = sound & down;
+    M accepted = fine, crossing{}, passed{};
+    if (kinks_.needed()) {
+      kinks_.suspect(runs_.busy() & ~fine, h, y_.data(), gradient_.data());
+      crossing = kinks_.crossing(finite & runs_.busy(), y_new_.data());
+    }
+    if (any(crossing)) {
+      const V jump2 = weighted_square<V>(gradient_new_.data(), gradient_.data(), atol,
+                                         options_.rtol, y_.data(), y_new_.data(), size_);
+      passed = kinks_.passes(crossing, fine, h, t_, sqrt(jump2 * mean));
+      accepted &= ~crossing | passed;
     }
     V h_next;
     if constexpr (multistep) {
-      accepted &= ~method_.passed_target(trial(h), accepted, steepest(gradient_.data()), slope);
+      accepted &= ~method_.passed_target(trial(h), accepted & ~straight,
+                                         steepest(gradient_.data()), slope);
       h_next = method_.advance(trial(h), accepted, finite & ~refused, error2);
     } else {
       h_next = step_size_.next(h, error2, accepted, finite & ~refused);
     }
-    const M end = conclude(h, h_next, accepted, crossed, finite, extent, slope);
+    M slides{};
+    if (const M missed = straight & ~(crossing & fine); any(missed)) {
+      kinks_.correct(missed & ~fine, missed & fine);
+      h_next = select<V>(missed & ~fine, min(h_next, 0.5 * h), h_next);
+    }
+    if (any(crossing)) h_next = kinks_.retry(crossing & ~accepted, straight, fine, h, h_next);
+    if (any(passed)) slides = kinks_.slides(passed, y_new_.data(), gradient_new_.data());
+    const M end = conclude(h, h_next, accepted, slides, finite, extent, slope);
     h_ = h_next;
+    if (const M renewed = accepted & (passed | straight) & ~end; any(renewed)) restart(renewed);
     return end;
+  }
+
+  /// Steps of length h along the gradient; their error is half the difference to Heun's.
+  void go_straight(M straight, V h) noexcept {
+    kinks_.go_straight(straight, h, y_.data(), gradient_.data(), y_new_.data());
+    evaluator_.evaluate(2, y_new_.data(), loss_new_.data(), gradient_new_.data(),
+                        hessian_new_.data());
+    runs_.hessians -= straight;
+    for (std::int64_t p = 0; p < size_; p += W) {
+      const V bend = load<V>(gradient_new_.data() + p) - load<V>(gradient_.data() + p);
+      store(error_.data() + p, select<V>(straight, 0.5 * h * bend, load<V>(error_.data() + p)));
+      store(correction_.data() + p, select<V>(straight, V{}, load<V>(correction_.data() + p)));
+    }
+  }
+
+  /// The lanes of `passed` stand behind a kink: what was known of their flow holds no longer.
+  void restart(M passed) noexcept {
+    const V before = kinks_.resume(passed);
+    if constexpr (multistep) {
+      method_.begin(evaluator_, passed, y_.data(), gradient_.data());
+      h_ = select<V>(passed, first_step(), h_);
+    } else {
+      h_ = select<V>(passed, max(before, h_), h_);
+    }
+    if constexpr (capped) refresh_cap(passed);
   }
 
   /// Lanes whose loss does not rise by more than rtol of itself and `noise`.
@@ -248,7 +288,7 @@ class Integrator {
   }
 
   /// Moves the accepted lanes, then looks for the reasons to end a run.
-  M conclude(V h, V h_next, M accepted, M crossed, M finite, V extent, V slope) noexcept {
+  M conclude(V h, V h_next, M accepted, M slides, M finite, V extent, V slope) noexcept {
     const V t_old = t_;
     const V left = options_.t_max - t_;
     t_ = select<V>(accepted, select<V>(h < left, t_ + h, broadcast<V>(options_.t_max)), t_);
@@ -267,7 +307,7 @@ class Integrator {
     if (any(due)) refresh_floor(due);
     if constexpr (capped)
       if (any(stale)) refresh_cap(stale);
-    if (pattern_.size() > 0) evaluator_.pattern(y_.data(), pattern_.data());
+    if (kinks_.needed()) kinks_.stand(y_.data());
 
     const V target = max(broadcast<V>(options_.gtol), floor_);
     const M exact = accepted & (slope <= target);
@@ -277,14 +317,14 @@ class Integrator {
     const M late = moved & (t_ >= options_.t_max);
     const M stuck = busy & ~accepted & ~((t_ + h_next > t_) & (h_next >= 1e-290));
     const M spent = busy & (runs_.steps + runs_.rejected >= options_.max_steps);
-    const M ended = settled | (crossed & busy) | away | late | stuck | spent;
+    const M ended = settled | slides | away | late | stuck | spent;
     extent_ = select<V>(moved, extent, extent_);
     if (!any(ended)) return ended;
     for (int l = 0; l < W; ++l) {
       if (!ended[l]) continue;
       Status& status = runs_.ending[l];
       if (settled[l]) status = Status::converged;
-      else if (crossed[l]) status = Status::kink;
+      else if (slides[l]) status = Status::kink;
       else if (away[l]) status = Status::escaped;
       else if (late[l]) status = std::isfinite(t_[l]) ? Status::time_limit : Status::step_limit;
       else if (stuck[l])
@@ -353,9 +393,10 @@ class Integrator {
   std::int64_t parameters_, size_, triangle_;
   LaneRuns<W> runs_;
   Method method_;
+  KinkPassage<Layout> kinks_;
   StepSize<W, Method::order> step_size_;
   AlignedBuffer y_, y_new_, gradient_, gradient_new_, error_, correction_, hessian_, hessian_new_;
-  AlignedBuffer loss_, loss_new_, pattern_, pattern_new_;
+  AlignedBuffer loss_, loss_new_;
   V t_{}, h_{}, atol_{}, floor_{}, loss_noise_{}, cap_{}, extent_{};
   std::int64_t slots_ = 0, busy_ = 0;
 };

@@ -72,11 +72,16 @@ class Evaluator {
   void residual(const double* theta, double* values, double* jacobian) noexcept
     requires(networks == 1);
 
-  /// Sides of the kinks: the signs of all arguments of non-smooth terms, for `crossed`.
+  /// Arguments of terms with a kink at 0, for `first_crossing`; those of smooth terms count as 0.
   std::int64_t pattern_size() const noexcept;
-  void pattern(const double* theta, double* signs) noexcept;
-  /// Networks for which two patterns differ.
-  Mask<networks> crossed(const double* a, const double* b) const noexcept;
+  void pattern(const double* theta, double* arguments) noexcept;
+  /// The fraction of the way from one pattern to another at which the first argument leaves its
+  /// side, if all change in proportion; infinity for networks without such an argument.
+  Vec<networks> first_crossing(const double* from, const double* to) const noexcept;
+  /// Networks for which an argument leaves its side from `from` to `to` and turns back from `to` to
+  /// `beyond`.
+  Mask<networks> turns_back(const double* from, const double* to,
+                            const double* beyond) const noexcept;
 
  private:
   void forward(int order, const double* theta, std::int64_t first, std::int64_t steps) noexcept;
