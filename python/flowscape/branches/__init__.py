@@ -2,10 +2,10 @@
 
 from flowscape.branches.branch import Branch
 from flowscape.branches.components import connected_components
-from flowscape.branches.curved_subspace import CurvedSubspace
 from flowscape.branches.enumeration import branches
 from flowscape.branches.family import Branches, Orbit
-from flowscape.branches.intersection import AffineSubspace
+from flowscape.branches.intersections.curved_subspace import CurvedSubspace
+from flowscape.branches.intersections.subspace import AffineSubspace
 from flowscape.branches.location.locate import Location
 from flowscape.branches.matching import Matching, matching
 from flowscape.branches.partitions import count_branches

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from flowscape.branches.constant_group import Point
-from flowscape.branches.curved_intersection import intersect_curved
-from flowscape.branches.curved_subspace import CurvedSubspace
 from flowscape.branches.equations import linear_equations
 from flowscape.branches.grouping import Grouping
 from flowscape.branches.groups import project_free, project_labelled, squared_norm
-from flowscape.branches.intersection import AffineSubspace, intersect
+from flowscape.branches.intersections.affine import intersect
+from flowscape.branches.intersections.curved import intersect_curved
+from flowscape.branches.intersections.curved_subspace import CurvedSubspace
+from flowscape.branches.intersections.subspace import AffineSubspace
 from flowscape.errors import ProblemError, check_positive, describe, float_array
 from flowscape.problem.streams import check_generator, generator_or_default
 

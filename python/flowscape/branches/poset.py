@@ -6,23 +6,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from flowscape.branches.branch import Branch
 from flowscape.branches.exponential.branch import PulledBackSubspace
 from flowscape.branches.exponential.family import ExponentialBranches
 from flowscape.branches.family import Branches, check_family
-from flowscape.branches.intersection import AffineSubspace, intersect
+from flowscape.branches.incidence import Incidence
+from flowscape.branches.intersections.affine import intersect
+from flowscape.branches.intersections.curved_subspace import CurvedSubspace
+from flowscape.branches.intersections.subspace import AffineSubspace
 from flowscape.errors import InternalError, ProblemError
 
 __all__ = ["Flat", "IntersectionPoset", "intersection_poset"]
 
 MOST_BRANCHES: int = 400
 """Largest family whose intersections are listed."""
-Floats = NDArray[np.float64]
 
-_ON = 1e-7  # a generic member of an intersection is this near to the closures that contain it
-_MEET = 1e-9
+Intersection = AffineSubspace | CurvedSubspace
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,12 +33,12 @@ class Flat:
     ----------
     members : tuple of int
         The indices of all branches whose closure contains it.
-    subspace : AffineSubspace or PulledBackSubspace
-        The set; the latter for exponential activations with a bias.
+    subspace : AffineSubspace, CurvedSubspace or PulledBackSubspace
+        The set; the last one for exponential activations with a bias. It may have several `pieces`.
     """
 
     members: tuple[int, ...]
-    subspace: AffineSubspace | PulledBackSubspace
+    subspace: Intersection | PulledBackSubspace
 
     @property
     def dim(self) -> int:
@@ -50,7 +50,9 @@ class Flat:
 class IntersectionPoset:
     """All non-empty intersections of closures, ordered by inclusion.
 
-    The closures are its maximal elements: none of them contains another.
+    The closures are its maximal elements: none of them contains another. Curved closures can meet
+    in sets of several pieces; such a set is one element, which may lie above another one of the
+    same dimension.
 
     Attributes
     ----------
@@ -69,62 +71,75 @@ class IntersectionPoset:
 
 
 def intersection_poset(family: Branches) -> IntersectionPoset:
-    """Return the poset of all intersections of the closures of an affine family.
+    """Return the poset of all intersections of the closures of a family.
 
     Raises
     ------
     ProblemError
-        If a branch is curved, or there are more than `MOST_BRANCHES`.
+        If there are more than `MOST_BRANCHES`, or some of their intersections are not known.
 
     Notes
     -----
     An intersection is known by the set of branches that contain it. That set is read off at a
-    random member and confirmed by the exact dimension of the intersection of them all. For
-    exponential activations with a bias it is the poset of the images, pulled back.
+    random member of every piece, and confirmed by the exact dimensions of the pieces of the
+    intersection of them all. For exponential activations with a bias it is the poset of the
+    images, pulled back.
     """
     check_family(family)
     if isinstance(family, ExponentialBranches):
-        images, covers = _affine_poset(family.image)
-        flats = (Flat(at, PulledBackSubspace(image, family.chart)) for at, image in images)
+        images, covers = _poset_of(family.image)
+        flats = []
+        for at, image in images:
+            assert isinstance(image, AffineSubspace)
+            flats.append(Flat(at, PulledBackSubspace(image, family.chart)))
         return IntersectionPoset(tuple(flats), covers)
-    found, covers = _affine_poset(family)
+    found, covers = _poset_of(family)
     return IntersectionPoset(tuple(Flat(*flat) for flat in found), covers)
 
 
-def _affine_poset(
+def _poset_of(
     family: Branches,
-) -> tuple[list[tuple[tuple[int, ...], AffineSubspace]], tuple[tuple[int, int], ...]]:
-    """Return the flats, each by its members and its subspace, and the covers."""
+) -> tuple[list[tuple[tuple[int, ...], Intersection]], tuple[tuple[int, int], ...]]:
+    """Return the flats, each by its members and its set, and the covers."""
     everything = _listed(family)
-    curved = next((b for b in everything if not b.is_affine), None)
-    if curved is not None:
-        raise ProblemError(
-            f"the branch {curved.name} is curved and the poset needs affine branches; "
-            "use `connected_components`, which takes both"
-        )
-    rng = np.random.default_rng(0)
-    found: dict[tuple[int, ...], AffineSubspace] = {}
-    queue: list[tuple[tuple[int, ...], AffineSubspace | None]] = [
-        ((i,), intersect([b])) for i, b in enumerate(everything)
+    incidence, rng = Incidence(everything), np.random.default_rng(0)
+    found: dict[tuple[int, ...], Intersection] = {}
+    queue: list[tuple[tuple[int, ...], Intersection | None]] = [
+        ((i,), _meet([b])) for i, b in enumerate(everything)
     ]
+    sizes: list[tuple[frozenset[int], list[int]]] = []
     while queue:
-        seed, subspace = queue.pop()
-        if subspace is None:
+        seed, shared = queue.pop()
+        if shared is None or any(
+            known.issuperset(seed) and dims == _dims(shared) for known, dims in sizes
+        ):
             continue
-        members = _members(everything, subspace, rng)
-        if members in found:
-            continue
+        members = incidence.through([piece.sample(rng) for piece in shared.pieces])
         chosen = [everything[i] for i in members]
-        whole = intersect(chosen)
-        if whole is None or whole.dim != subspace.dim or not set(seed) <= set(members):
+        if not set(seed) <= set(members) or _dims(_meet(chosen)) != _dims(shared):
             raise InternalError(f"the branches through an intersection of {seed} are unclear")
-        found[members] = subspace
+        found[members] = shared
+        sizes.append((frozenset(members), _dims(shared)))
         for i in range(len(everything)):
             if i not in members:
-                queue.append(((*members, i), intersect([*chosen, everything[i]])))
+                queue.append(((*members, i), _meet([*chosen, everything[i]])))
     order = sorted(found, key=lambda key: (-found[key].dim, key))
     covers = tuple(_covers([set(key) for key in order]))
     return [(key, found[key]) for key in order], covers
+
+
+def _meet(chosen: list[Branch]) -> Intersection | None:
+    if all(branch.is_affine for branch in chosen) and chosen[0].shares_incoming:
+        return intersect(chosen)
+    return chosen[0].intersection(*chosen)
+
+
+def _dims(shared: Intersection | None) -> list[int]:
+    """Return the dimensions of the pieces; of two sets, one in the other, equal only if these are.
+
+    The pieces are irreducible and none is inside another.
+    """
+    return [] if shared is None else sorted(piece.dim for piece in shared.pieces)
 
 
 def _listed(family: Branches) -> list[Branch]:
@@ -134,14 +149,6 @@ def _listed(family: Branches) -> list[Branch]:
             f"{MOST_BRANCHES} to intersect them all; intersect single branches instead"
         )
     return list(family)
-
-
-def _members(
-    everything: list[Branch], subspace: AffineSubspace, rng: np.random.Generator
-) -> tuple[int, ...]:
-    member = subspace.sample(rng)
-    size = 1.0 + float(np.abs(member).max())
-    return tuple(i for i, b in enumerate(everything) if b.distance(member) <= _ON * size)
 
 
 def _covers(members: list[set[int]]) -> Iterator[tuple[int, int]]:

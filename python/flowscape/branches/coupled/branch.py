@@ -12,9 +12,9 @@ from flowscape.branches.branch import Branch
 from flowscape.branches.constant_group import ConstantGroup
 from flowscape.branches.coupled.coupling import Coupling, LevelCoupling, Member, Parts
 from flowscape.branches.coupled.linear import LinearCoupling
-from flowscape.branches.curved_subspace import CurvedSubspace
 from flowscape.branches.equations import linear_equations
-from flowscape.branches.intersection import AffineSubspace
+from flowscape.branches.intersections.curved_subspace import CurvedSubspace
+from flowscape.branches.intersections.subspace import AffineSubspace
 from flowscape.branches.shapes import Shape
 from flowscape.errors import ProblemError
 

@@ -16,7 +16,7 @@ from flowscape.branches.branch import Branch
 from flowscape.branches.constant_group import Point
 from flowscape.branches.exponential.chart import ExponentialChart
 from flowscape.branches.exponential.groups import project_exponential, project_level
-from flowscape.branches.intersection import AffineSubspace
+from flowscape.branches.intersections.subspace import AffineSubspace
 from flowscape.branches.location.nearest import nearest_zero
 from flowscape.errors import ProblemError, check_positive, float_array
 
@@ -43,6 +43,11 @@ class PulledBackSubspace:
 
     image: AffineSubspace
     chart: ExponentialChart
+
+    @property
+    def pieces(self) -> tuple[PulledBackSubspace, ...]:
+        """Itself: it is irreducible."""
+        return (self,)
 
     @property
     def dim(self) -> int:

@@ -7,28 +7,30 @@ they come from. So the linear equations and this one are all there is.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from flowscape.branches.curved_subspace import CurvedSubspace
-from flowscape.branches.intersection import (
-    ZERO,
-    AffineSubspace,
-    GroupEquations,
-    SignedUnion,
-    eliminate,
-    intersect,
-    join_incoming,
-)
+from flowscape.branches.intersections.affine import intersect
+from flowscape.branches.intersections.curved_subspace import CurvedSubspace
+from flowscape.branches.intersections.group_equations import GroupEquations, eliminate
+from flowscape.branches.intersections.signed_union import ZERO, SignedUnion, join_incoming
+from flowscape.branches.intersections.subspace import AffineSubspace
 from flowscape.branches.parts import BranchParts
 from flowscape.branches.shapes import CURVED, SHEET, ZEROS
 from flowscape.errors import ProblemError
+from flowscape.problem.activation import Activation
+from flowscape.problem.term import Term
+from flowscape.problem.zeros import zeros
 
 __all__ = ["intersect_curved"]
 
 Floats = NDArray[np.float64]
-Interval = tuple[float, float]
+
+_ROUNDING = 1e-12
 
 
 def intersect_curved(branches: Sequence[BranchParts]) -> AffineSubspace | CurvedSubspace | None:
@@ -85,10 +87,17 @@ class _Constant:
         classes: dict[int, dict[int, int]] = {}
         for k in self.flat:
             root, sign = self.biases.find(k)
-            odd_at_zero = self.biases.value.get(root) == ZERO and s.signed and not s.even
-            if not odd_at_zero:
+            if self.biases.value.get(root) != ZERO or not self._is_zero_at_centre:
                 classes.setdefault(root, {})[k] = int(s.pull(sign))
         return [first, *classes.values()]
+
+    @cached_property
+    def _is_zero_at_centre(self) -> bool:
+        """Whether a bias that is its own mirror image adds nothing but the level."""
+        s = self.setting
+        if not s.signed or not s.even:
+            return s.signed
+        return abs(float(s.sigma(np.array([s.centre]))[0][0])) <= _ROUNDING
 
     def _depends(self, rows: list[dict[int, int]], beside: list[dict[int, int]]) -> bool:
         """Return whether all rows are combinations of the groups' equations and some others."""
@@ -126,7 +135,83 @@ class _Constant:
         fixed = self._depends(rows[:1], rows[1:]) and not (target.has_constant and not s.level)
         if s.outputs > 1 and not s.output_bias and fixed:
             raise _refusal(self.branches)
-        return CurvedSubspace(s, linear, self.flat, target.constant, dim - s.outputs, intervals)
+        whole = CurvedSubspace(s, linear, self.flat, target.constant, dim - s.outputs, intervals)
+        return replace(whole, parts=self._pieces(whole, rows))
+
+    def _pieces(
+        self, whole: CurvedSubspace, rows: list[dict[int, int]]
+    ) -> tuple[AffineSubspace | CurvedSubspace, ...]:
+        """Return the pieces if the equation is A g(beta) = C, one A and one free beta."""
+        moving = [row for row in rows[1:] if not self._depends([row], [])]
+        if len(moving) != 1 or whole.intervals or not self._depends(rows[:1], rows[1:]):
+            return ()
+        (row,), s = moving, self.setting
+        k = next(iter(row))
+        root, sign = self.biases.find(k)
+        if root in self.biases.value:
+            return ()
+        factor = self._level_factor(rows[0], row)
+        roots = [z - s.centre for z in self._zeros(factor)]
+        if self._rest(whole, row, factor):
+            ends = (-np.inf, *roots, np.inf)
+            found = [sorted((sign * low, sign * high)) for low, high in pairwise(ends)]
+            sheets = [((k, low + s.centre, high + s.centre),) for low, high in found]
+            return tuple(replace(whole, intervals=sheet) for sheet in sheets) if roots else ()
+        linear, p = whole.linear, s.n_params
+        nothing, at = np.zeros((s.outputs, p)), np.zeros((1, p))
+        for edge, value in row.items():
+            nothing[np.arange(s.outputs), [s.a_index(edge, o) for o in range(s.outputs)]] = value
+        at[0, s.v_index(k, s.inputs)] = 1.0
+        more = [(nothing, np.zeros(s.outputs))]
+        more += [(at, np.array([s.centre + sign * z])) for z in roots]
+        return tuple(
+            AffineSubspace(
+                np.concatenate([linear.matrix, matrix]),
+                np.concatenate([linear.right, right]),
+                whole.dim,
+            )
+            for matrix, right in more
+        )
+
+    def _level_factor(self, first: dict[int, int], row: dict[int, int]) -> float:
+        """Return gamma: on the linear set the sum of all weights is gamma A and a constant.
+
+        1 without level, where the equation says A sigma(beta) = C; with it g = tau + gamma kappa.
+        """
+        if not self.setting.level:
+            return 1.0
+        edges = self.groups.edges
+        every = [*self.groups.rows, row]
+        plain = np.array([[one.get(edge, 0) for edge in range(edges)] for one in every])
+        wanted = np.array([first.get(edge, 0) for edge in range(edges)])
+        gamma = float(np.linalg.lstsq(plain.T, wanted, rcond=None)[0][-1])
+        return round(gamma) if abs(gamma - round(gamma)) <= _ROUNDING * len(every) else gamma
+
+    def _zeros(self, factor: float) -> tuple[float, ...]:
+        """Return the zeros of g, not centred."""
+        s = self.setting
+        if factor == 1.0:
+            return s.zeros
+        shift = Term("const", (factor - 1.0) * s.level)
+        found = zeros(Activation((*s.activation.terms, shift)))
+        if not found.complete or found.intervals:
+            names = ", ".join(branch.name for branch in self.branches)
+            raise ProblemError(
+                f"the intersection of {names} is a curve A (tau(b) + {factor:.3g} kappa) = C, "
+                f"whose pieces are not known: {found.note}; intersect fewer branches"
+            )
+        return found.points
+
+    def _rest(self, whole: CurvedSubspace, row: dict[int, int], factor: float) -> bool:
+        """Return whether C is not 0, for A g(beta) = C."""
+        s, target = self.setting, self.target
+        if not s.level:
+            return target.has_constant
+        outgoing = s.split(whole.linear.point[None])[0][0]
+        weights = s.level * np.abs(np.concatenate([outgoing, target.outgoing])).sum()
+        moved = sum(value * outgoing[edge] for edge, value in row.items())
+        rest = target.constant - s.level * (outgoing.sum(axis=0) - factor * moved)
+        return bool(np.linalg.norm(rest) > _ROUNDING * (weights + np.abs(target.constant).sum()))
 
 
 def _refusal(branches: Sequence[BranchParts]) -> ProblemError:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from flowscape.branches.groups import squared_norm
-from flowscape.branches.intersection import AffineSubspace
+from flowscape.branches.intersections.subspace import AffineSubspace
 from flowscape.branches.location.least_distance import nearest
 from flowscape.branches.setting import Setting
 from flowscape.errors import InternalError, check_positive, float_array
@@ -43,11 +43,8 @@ class CurvedSubspace:
         Exact, from the groups.
     intervals : tuple of (int, float, float)
         Neurons whose bias is between two zeros of sigma.
-
-    Notes
-    -----
-    It may fall into several pieces, all of this dimension: for one output and no constant,
-    a sigma(b) = 0 is a = 0 or a zero of sigma.
+    parts : tuple of AffineSubspace or CurvedSubspace
+        Its irreducible pieces where it has several, or an affine one; else empty.
     """
 
     setting: Setting
@@ -56,6 +53,16 @@ class CurvedSubspace:
     constant: Floats
     dim: int
     intervals: tuple[tuple[int, float, float], ...] = ()
+    parts: tuple[AffineSubspace | CurvedSubspace, ...] = ()
+
+    @property
+    def pieces(self) -> tuple[AffineSubspace | CurvedSubspace, ...]:
+        """Irreducible pieces, all of this dimension, whose union it is.
+
+        Several only where the equation is a g(b) = C with one bias: for C = 0 it is a = 0 or a zero
+        of g, else b is between two zeros (``docs/intersections.md``).
+        """
+        return self.parts or (self,)
 
     @property
     def codim(self) -> int:

@@ -1,0 +1,1 @@
+"""Where closures of branches meet: emptiness, dimension and members of intersections."""
