@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,7 @@ from flowscape.branches.grouping import Grouping
 from flowscape.branches.groups import project_free, project_labelled, squared_norm
 from flowscape.branches.intersections.affine import intersect
 from flowscape.branches.intersections.curved import intersect_curved
-from flowscape.branches.intersections.curved_subspace import CurvedSubspace
-from flowscape.branches.intersections.subspace import AffineSubspace
+from flowscape.branches.intersections.kinds import Intersection
 from flowscape.errors import ProblemError, check_positive, describe, float_array
 from flowscape.problem.streams import check_generator, generator_or_default
 
@@ -137,7 +137,7 @@ class Branch(Grouping):
         theta: Floats = s.join(*parts)[0]
         return theta
 
-    def intersection(self, *others: Branch) -> AffineSubspace | CurvedSubspace | None:
+    def intersection(self, *others: Branch) -> Intersection | None:
         """Return what this closure shares with others, None if that is empty.
 
         Parameters
@@ -147,20 +147,21 @@ class Branch(Grouping):
 
         Returns
         -------
-        AffineSubspace, CurvedSubspace or None
-            Emptiness and dimension are exact: they come from the groups. Affine if one of the
-            branches is, or the equation of the constant follows from the others.
+        Intersection or None
+            Emptiness and dimension are exact: they come from the groups. An `AffineSubspace` if
+            all branches are affine, and for some curved ones; else another set with `pieces`, the
+            irreducible sets whose union it is, and `dim`, the largest of their dimensions.
 
         Raises
         ------
         ProblemError
-            If a branch belongs to another family. For several outputs without output bias also
-            where the closures of curved branches differ by conditions on ranks.
+            If a branch belongs to another family; and where the closures of curved branches
+            differ by conditions on ranks that are not followed (``docs/intersections.md``).
 
         Notes
         -----
-        Local Recovery, Lemma 3.5, which is wrong as printed; see ``docs/theory.md``. Against
-        elimination over the rationals in ``test_intersection.py``.
+        Local Recovery, Lemma 3.5, which is wrong as printed; see ``docs/intersections.md``.
+        Against elimination over the rationals in ``test_intersection.py``.
         """
         if not others:
             raise ProblemError("others=() must name a branch; give one or more to intersect with")
@@ -171,7 +172,10 @@ class Branch(Grouping):
                 )
             if other.setting != self.setting or other.target is not self.target:
                 raise ProblemError("other belongs to another family; take both from one `branches`")
-        chosen = [self, *others]
+        return self._meet([self, *others])
+
+    def _meet(self, chosen: Sequence[Branch]) -> Intersection | None:
+        """Return the intersection of branches of this family, this one among them."""
         if all(branch.is_affine for branch in chosen):
             return intersect(chosen)
         return intersect_curved(chosen)

@@ -13,7 +13,7 @@ from flowscape.branches.exponential.family import ExponentialBranches
 from flowscape.branches.family import Branches, check_family
 from flowscape.branches.incidence import Incidence
 from flowscape.branches.intersections.affine import intersect
-from flowscape.branches.intersections.curved_subspace import CurvedSubspace
+from flowscape.branches.intersections.kinds import Intersection
 from flowscape.branches.intersections.subspace import AffineSubspace
 from flowscape.errors import InternalError, ProblemError
 
@@ -21,8 +21,6 @@ __all__ = ["Flat", "IntersectionPoset", "intersection_poset"]
 
 MOST_BRANCHES: int = 400
 """Largest family whose intersections are listed."""
-
-Intersection = AffineSubspace | CurvedSubspace
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,8 +31,8 @@ class Flat:
     ----------
     members : tuple of int
         The indices of all branches whose closure contains it.
-    subspace : AffineSubspace, CurvedSubspace or PulledBackSubspace
-        The set; the last one for exponential activations with a bias. It may have several `pieces`.
+    subspace : Intersection or PulledBackSubspace
+        The set; the latter for exponential activations with a bias. It may have several `pieces`.
     """
 
     members: tuple[int, ...]
@@ -129,7 +127,7 @@ def _poset_of(
 
 
 def _meet(chosen: list[Branch]) -> Intersection | None:
-    if all(branch.is_affine for branch in chosen) and chosen[0].shares_incoming:
+    if all(branch.is_affine for branch in chosen) and type(chosen[0]) is Branch:
         return intersect(chosen)
     return chosen[0].intersection(*chosen)
 

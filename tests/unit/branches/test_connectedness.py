@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from flowscape.branches import connected_components, intersection_poset
+from flowscape.branches import connected_components
 from flowscape.critical import connect
 from flowscape.errors import ProblemError
 
@@ -243,8 +243,3 @@ def test_points_must_be_perfect(make_case, rng):
     case = make_case("softplus", 1, 1, bias=False)
     with pytest.raises(ProblemError, match="theta_b"):
         connect(case.family, case.teacher.theta, case.teacher.theta * [1.0, -1.0])
-
-
-def test_posets_of_curved_families_are_refused(make_case):
-    with pytest.raises(ProblemError, match="curved"):
-        intersection_poset(make_case("softplus", 3, 1, bias=False).family)

@@ -54,12 +54,6 @@ def test_a_poset_of_sigmoid_branches_has_the_closures_on_top(make_case):
     assert sorted(map(len, connected_components(family))) == [1, 1, 3]
 
 
-def test_what_is_not_known_is_refused(make_case):
-    family = make_case("softplus", 3, 1, bias=False).family
-    with pytest.raises(ProblemError, match="bilinear"):
-        family[0].intersection(family[1])
-
-
 @pytest.mark.parametrize(
     ("arguments", "count"),
     [

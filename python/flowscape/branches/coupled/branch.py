@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,10 +12,10 @@ from numpy.typing import NDArray
 from flowscape.branches.branch import Branch
 from flowscape.branches.constant_group import ConstantGroup
 from flowscape.branches.coupled.coupling import Coupling, LevelCoupling, Member, Parts
+from flowscape.branches.coupled.intersection import intersect_linear
 from flowscape.branches.coupled.linear import LinearCoupling
 from flowscape.branches.equations import linear_equations
-from flowscape.branches.intersections.curved_subspace import CurvedSubspace
-from flowscape.branches.intersections.subspace import AffineSubspace
+from flowscape.branches.intersections.kinds import Intersection
 from flowscape.branches.shapes import Shape
 from flowscape.errors import ProblemError
 
@@ -72,20 +73,21 @@ class CoupledBranch(Branch):
             return rank
         return rank + (self.setting.incoming if self.setting.slope else 1)
 
-    def intersection(self, *others: Branch) -> AffineSubspace | CurvedSubspace | None:
-        """Return what this closure shares with others, as `Branch.intersection`.
-
-        Raises
-        ------
-        ProblemError
-            As there; and if the activation is even plus a linear function.
-        """
-        if self.setting.slope:
+    def _meet(self, chosen: Sequence[Branch]) -> Intersection | None:
+        if not self.setting.slope:
+            return super()._meet(chosen)
+        if self.setting.outputs > 1:
             raise ProblemError(
-                f"intersection of {self.name} with others is not known: the groups are coupled by "
-                "a bilinear equation; use `contains` for single points"
+                f"the intersection of {self.name} with others is not known for "
+                f"outputs={self.setting.outputs}: what pairs of neurons make is a matrix, and "
+                "closures differ by ranks; use `contains` for single points"
             )
-        return super().intersection(*others)
+        couplings = []
+        for branch in chosen:
+            assert isinstance(branch, CoupledBranch)
+            assert isinstance(branch.coupling, LinearCoupling)
+            couplings.append(branch.coupling)
+        return intersect_linear(chosen, couplings)
 
     def linear_equations(self) -> tuple[Floats, Floats]:
         """Return the linear equations (matrix, right side); independent rows.

@@ -27,7 +27,7 @@ Floats = NDArray[np.float64]
 _ZERO_OF_SIGMA = 1e-12
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class NeuronClass:
     """Neurons with equal incoming vectors, up to sign.
 
@@ -59,6 +59,12 @@ class NeuronClass:
 class Joined:
     """The classes of several branches, and the linear equations.
 
+    Parameters
+    ----------
+    branches : sequence of Branch
+    pinned : sequence of int, optional
+        Neurons whose incoming vectors must be 0 (about the centre).
+
     Attributes
     ----------
     consistent : bool
@@ -66,13 +72,16 @@ class Joined:
     classes : tuple of NeuronClass
     """
 
-    def __init__(self, branches: Sequence[BranchParts]) -> None:
+    def __init__(self, branches: Sequence[BranchParts], pinned: Sequence[int] = ()) -> None:
         self.branches = branches
         self.setting, self.target = branches[0].setting, branches[0].target
         self.rules = LinearRules(self.setting, self.target)
         s = self.setting
         self.weights = join_incoming(branches, bias=False)
         self.biases = join_incoming(branches, bias=True) if s.bias else None
+        for k in pinned:
+            assert self.biases is not None
+            self.biases.fix(k, ZERO)
         groups = GroupEquations(branches)
         # with hidden biases what makes constants is part of the shared equation
         kept = [i for i, (_, right) in enumerate(groups.rights) if self._is_linear(right)]

@@ -1,4 +1,4 @@
-"""Where closures meet of which some are curved by a constant group; ``docs/theory.md``.
+"""Where closures meet of which some are curved by a constant group; ``docs/intersections.md``.
 
 All neurons with zero input weight together obey one equation for the constant, whichever branches
 they come from. So the linear equations and this one are all there is.
@@ -26,7 +26,7 @@ from flowscape.problem.activation import Activation
 from flowscape.problem.term import Term
 from flowscape.problem.zeros import zeros
 
-__all__ = ["intersect_curved"]
+__all__ = ["bias_intervals", "intersect_curved"]
 
 Floats = NDArray[np.float64]
 
@@ -48,7 +48,7 @@ def intersect_curved(branches: Sequence[BranchParts]) -> AffineSubspace | Curved
     weights, biases = join_incoming(branches, bias=False), join_incoming(branches, bias=True)
     if not (weights.consistent and biases.consistent):
         return None
-    intervals = _intervals(branches, biases)
+    intervals = bias_intervals(branches, biases)
     if intervals is None:
         return None
     if any(branch.is_affine for branch in branches):
@@ -223,7 +223,7 @@ def _refusal(branches: Sequence[BranchParts]) -> ProblemError:
     )
 
 
-def _intervals(
+def bias_intervals(
     branches: Sequence[BranchParts], biases: SignedUnion
 ) -> tuple[tuple[int, float, float], ...] | None:
     """Return the intervals of biases, not centred, None if they exclude each other."""

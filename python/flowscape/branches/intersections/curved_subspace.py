@@ -26,8 +26,8 @@ _ON = 1e-9
 class CurvedSubspace:
     """The points that several curved branches share.
 
-    They obey linear equations and c + sum a_k sigma(b_k) + level sum a_j = constant, k the neurons
-    with zero input weight, j the others.
+    They obey linear equations and c + sum a_k sigma(b_k) + sum f_j a_j = constant, k the neurons
+    with zero input weight, j the others, f_j = level or given by `others`.
 
     Attributes
     ----------
@@ -45,6 +45,8 @@ class CurvedSubspace:
         Neurons whose bias is between two zeros of sigma.
     parts : tuple of AffineSubspace or CurvedSubspace
         Its irreducible pieces where it has several, or an affine one; else empty.
+    others : tuple of float
+        For every neuron what stands in the equation in place of `level`; empty: `level`.
     """
 
     setting: Setting
@@ -54,6 +56,7 @@ class CurvedSubspace:
     dim: int
     intervals: tuple[tuple[int, float, float], ...] = ()
     parts: tuple[AffineSubspace | CurvedSubspace, ...] = ()
+    others: tuple[float, ...] = ()
 
     @property
     def pieces(self) -> tuple[AffineSubspace | CurvedSubspace, ...]:
@@ -161,7 +164,8 @@ class CurvedSubspace:
         outgoing, incoming, constant = s.split(rows)
         values, slopes = s.sigma(incoming[:, :, -1] + s.centre)
         flat = np.isin(np.arange(s.width), self.flat)
-        factors = np.where(flat, values, s.level)
+        others = np.array(self.others) if self.others else np.full(s.width, s.level)
+        factors = np.where(flat, values, others)
         total = np.einsum("bko,bk->bo", outgoing, factors) + constant - self.constant
         derivative = np.zeros((len(rows), s.outputs, s.n_params))
         for o in range(s.outputs):
