@@ -50,6 +50,6 @@ class Incidence:
             # the distance to a closure is at least that to each of its hyperplanes
             off = np.abs(self._matrix @ theta - self._right) > _ON * size
             found[self._owner[off]] = False
-            for i in np.flatnonzero(found):
+            for i in np.flatnonzero(found).tolist():
                 found[i] = self.branches[i].distance(theta) <= _ON * size
         return tuple(np.flatnonzero(found).tolist())

@@ -15,6 +15,7 @@ from flowscape.branches.incidence import Incidence
 from flowscape.branches.intersections.affine import intersect
 from flowscape.branches.intersections.kinds import Intersection
 from flowscape.branches.intersections.subspace import AffineSubspace
+from flowscape.branches.lines.intersection import LineIntersection
 from flowscape.errors import InternalError, ProblemError
 
 __all__ = ["Flat", "IntersectionPoset", "intersection_poset"]
@@ -100,27 +101,36 @@ def _poset_of(
 ) -> tuple[list[tuple[tuple[int, ...], Intersection]], tuple[tuple[int, int], ...]]:
     """Return the flats, each by its members and its set, and the covers."""
     everything = _listed(family)
-    incidence, rng = Incidence(everything), np.random.default_rng(0)
+    rng, numbers = np.random.default_rng(0), range(len(everything))
+    # distances to lines are slow searches; intersections say the same
+    lines = bool(everything) and not everything[0].shares_incoming
+    incidence = None if lines else Incidence(everything)
     found: dict[tuple[int, ...], Intersection] = {}
     queue: list[tuple[tuple[int, ...], Intersection | None]] = [
         ((i,), _meet([b])) for i, b in enumerate(everything)
     ]
-    sizes: list[tuple[frozenset[int], list[int]]] = []
+    sizes: list[tuple[frozenset[int], object]] = []
     while queue:
         seed, shared = queue.pop()
         if shared is None or any(
-            known.issuperset(seed) and dims == _dims(shared) for known, dims in sizes
+            known.issuperset(seed) and size == _size(shared) for known, size in sizes
         ):
             continue
-        members = incidence.through([piece.sample(rng) for piece in shared.pieces])
+        meets: dict[int, Intersection | None] = {}
+        if incidence is None:
+            meets = {i: _meet([everything[j] for j in (*seed, i)]) for i in numbers}
+            members = tuple(i for i in numbers if _size(meets[i]) == _size(shared))
+        else:
+            members = incidence.through([piece.sample(rng) for piece in shared.pieces])
         chosen = [everything[i] for i in members]
-        if not set(seed) <= set(members) or _dims(_meet(chosen)) != _dims(shared):
+        if not set(seed) <= set(members) or _size(_meet(chosen)) != _size(shared):
             raise InternalError(f"the branches through an intersection of {seed} are unclear")
         found[members] = shared
-        sizes.append((frozenset(members), _dims(shared)))
-        for i in range(len(everything)):
+        sizes.append((frozenset(members), _size(shared)))
+        for i in numbers:
             if i not in members:
-                queue.append(((*members, i), _meet([*chosen, everything[i]])))
+                more = meets[i] if i in meets else _meet([*chosen, everything[i]])
+                queue.append(((*members, i), more))
     order = sorted(found, key=lambda key: (-found[key].dim, key))
     covers = tuple(_covers([set(key) for key in order]))
     return [(key, found[key]) for key in order], covers
@@ -132,11 +142,13 @@ def _meet(chosen: list[Branch]) -> Intersection | None:
     return chosen[0].intersection(*chosen)
 
 
-def _dims(shared: Intersection | None) -> list[int]:
-    """Return the dimensions of the pieces; of two sets, one in the other, equal only if these are.
+def _size(shared: Intersection | None) -> object:
+    """Return what is equal for two sets, one in the other, only if these are equal.
 
-    The pieces are irreducible and none is inside another.
+    The dimensions of the pieces: these are irreducible, and none is inside another.
     """
+    if isinstance(shared, LineIntersection):
+        return shared.signature
     return [] if shared is None else sorted(piece.dim for piece in shared.pieces)
 
 

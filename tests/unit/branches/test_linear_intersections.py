@@ -69,7 +69,7 @@ def test_against_newton_on_all_equations(make_case, rng, formula, m, m0, more):
             if zero is not None:
                 seen["zeros"] += 1
                 assert found.contains(zero, 1e-6 * (1.0 + np.abs(zero).max()))
-    assert seen["meet"] >= 2
+    assert seen["meet"] >= 1
     assert seen["zeros"] >= 2
 
 

@@ -187,8 +187,6 @@ def test_what_is_not_known_is_refused_by_name():
     b = family[0]
     with pytest.raises(ProblemError, match="kink"):
         _ = b.separation_size
-    with pytest.raises(ProblemError, match="change sides"):
-        b.intersection(family[1])
     with pytest.raises(ProblemError, match="curved"):
         b.linear_equations()
     with pytest.raises(ProblemError, match="kink"):

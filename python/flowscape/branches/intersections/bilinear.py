@@ -82,7 +82,7 @@ class BilinearSubspace:
         values = (a * ~flat)[:, None] @ incoming
         total = values[:, 0] - self.right
         derivative = np.zeros((len(rows), s.incoming, s.n_params))
-        for k in np.flatnonzero(~flat):
+        for k in np.flatnonzero(~flat).tolist():
             for j in range(s.incoming):
                 derivative[:, j, s.a_index(k, 0)] = incoming[:, k, j]
                 derivative[:, j, s.v_index(k, j)] = a[:, k]
@@ -91,7 +91,7 @@ class BilinearSubspace:
             derivative[:, -1] *= s.slope
             sigma, slopes = s.sigma(incoming[:, :, -1] + s.centre)
             total[:, -1] += (a * sigma)[:, flat].sum(axis=1) + constant[:, 0]
-            for k in np.flatnonzero(flat):
+            for k in np.flatnonzero(flat).tolist():
                 derivative[:, -1, s.a_index(k, 0)] = sigma[:, k]
                 derivative[:, -1, s.v_index(k, s.inputs)] = a[:, k] * slopes[:, k]
             if s.output_bias:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Never
@@ -10,7 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from flowscape.branches.branch import Branch
+from flowscape.branches.intersections.kinds import Intersection
 from flowscape.branches.lines.equations import LineEquations
+from flowscape.branches.lines.intersection import intersect_lines
 from flowscape.branches.lines.shapes import LineShape
 from flowscape.branches.lines.target import LineTarget
 from flowscape.errors import ProblemError, float_array
@@ -243,12 +246,9 @@ class LineBranch(Branch):
         a[k] = p / lengths[k]
         v[k] = lengths[k, None] * line
 
-    def intersection(self, *others: Branch) -> Never:
-        """Not known: always a ProblemError."""
-        raise ProblemError(
-            f"the intersection of {self.name} with others is not known: neurons change sides where "
-            "closures of a positively homogeneous activation meet; use `distance` of both"
-        )
+    def _meet(self, chosen: Sequence[Branch]) -> Intersection | None:
+        systems = [branch._system for branch in chosen if isinstance(branch, LineBranch)]
+        return intersect_lines(chosen, systems, self._centre)
 
     def _project(self, rows: Floats) -> Floats:
         found = [self._system.nearest(row) for row in rows - self._centre]

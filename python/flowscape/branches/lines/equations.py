@@ -201,7 +201,7 @@ class LineEquations(LineGroups):
         if self.silent:
             return True
         edge = Edge(self, theta)
-        for block in self._balanced:
+        for block in self.balanced:
             if edge.way(block) != BOTH:
                 return False
         if self.stratum is None:
@@ -210,7 +210,7 @@ class LineEquations(LineGroups):
         return moves is None or moves.exist()
 
     @cached_property
-    def _balanced(self) -> Blocks:
+    def balanced(self) -> Blocks:
         """Neurons whose a_k |v_k| add up to 0."""
         found = list(self.free)
         if self.setting.incoming > 1 or not self.labelled:
