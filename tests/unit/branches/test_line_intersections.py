@@ -9,6 +9,7 @@ import pytest
 from homogeneous import Student, family_of
 
 from flowscape.branches import intersection_poset
+from flowscape.errors import ProblemError
 
 ONE = [[1.2, 0.8, -0.5]]
 TWO = [[1.2, 0.8, -0.5], [-0.7, 0.3, 1.1]]
@@ -106,6 +107,31 @@ def test_a_closure_meets_itself_in_itself(student, neurons, rng):
         assert all(piece.dim < branch.dim or silent for piece in found.pieces[1:])
 
 
+@pytest.mark.parametrize(("student", "neurons"), [*CASES, *MORE], ids=str)
+def test_dimensions_of_cells_are_ranks(student, neurons, rng):
+    """All equations of all branches, and what makes the cell: v_k = 0, and a_k = 0 or not."""
+    family, _ = case_of(student, neurons)
+    everything, equal, total = list(family), 0, 0
+    p, block = family.setting.n_params, student.block
+    for turn in range(25):
+        chosen = [everything[int(i)] for i in rng.integers(len(everything), size=1 + turn % 3)]
+        found = chosen[0].intersection(*chosen)
+        for piece in found.pieces if found is not None else ():
+            still = frozenset(piece.still)
+            if any(b.shape.silent or any(set(g) <= still for g in b.blocks[1:]) for b in chosen):
+                continue
+            theta = piece.sample(rng)
+            stack = [b._system.system(theta - b._centre, still)[1] for b in chosen]
+            every = np.eye(p)
+            for k, sign in zip(piece.still, piece.signs, strict=True):
+                stack.append(every[k * block + int(sign != 0) : (k + 1) * block])
+            rank = np.linalg.matrix_rank(np.concatenate(stack), tol=1e-8)
+            assert piece.dim <= p - rank
+            equal, total = equal + (piece.dim == p - rank), total + 1
+    assert total > 20
+    assert equal > 0.9 * total
+
+
 def test_where_a_neuron_changes_its_line_it_is_still():
     """{1,2}=t1 {3}=free and {1}=t1 {2,3}=free: 1 carries the target and a_3 = 0.
 
@@ -123,6 +149,15 @@ def test_where_a_neuron_changes_its_line_it_is_still():
     assert line.dim == 3
     other = next(b for b in family if b.name == "{3}=t1 {1,2}=free")
     assert one.intersection(other) is None
+
+
+def test_pairs_that_make_nothing_on_free_lines_are_refused():
+    """Three pairs, t u = 0: dependent lines only are limits of the branch."""
+    family, _ = case_of(Student(6, 3, "relu"), [[0.0, 1.0, 1.0, 0.0]])
+    pairs = next(b for b in family if b.name == "{1,-2}=free {3,-4}=free {5,-6}=free")
+    free = next(b for b in family if b.name.count("free") == 6)
+    with pytest.raises(ProblemError, match="only some lines"):
+        pairs.intersection(free)
 
 
 @pytest.mark.parametrize(("student", "neurons"), [*CASES, *SLOW[:5]], ids=str)

@@ -145,6 +145,20 @@ def test_several_outputs_are_refused_by_name(make_case):
         family[0].intersection(family[1])
 
 
+def test_vectors_that_are_dependent_in_two_ways_are_refused():
+    """u_1, u_2 and u_2, u_3 dependent in R^3: u_2 = 0, or all three on one line."""
+    small = TwoLayer(1, 3, "softplus", False)
+    teacher = Teacher(small, np.array([0.0, 1.0, 0.5, 0.2]))
+    family = branches(TwoLayer(6, 3, "softplus", False), teacher)
+    names = (
+        "{1,-2}=free {3,-4}=free {5}=free {6}=free",
+        "{3,-4}=free {5,-6}=free {1}=free {2}=free",
+    )
+    one, two = (next(b for b in family if b.name == name) for name in names)
+    with pytest.raises(ProblemError, match="dependent in two ways"):
+        one.intersection(two)
+
+
 def test_sums_are_combinations_of_right_sides():
     sums = Sums([{0: 1, 1: 1}, {1: 1, 2: -1}, {0: 1, 2: 1}], [0, None, 0])
     assert sums.consistent
