@@ -240,9 +240,14 @@ def check_one_output(setting: Setting) -> None:
 
 
 def line_balance(setting: Setting, lines: LineTarget) -> Balance:
-    """Return the balance of a positively homogeneous student, neurons scaled to |w| = 1."""
-    real = np.abs(lines.weights) > lines.tol
+    """Return the balance of a positively homogeneous student, neurons scaled to |v| = 1.
+
+    Not for lambda = 0 with hidden biases alone, where constants have an equation of their own.
+    """
+    s, real = setting, np.abs(lines.weights) > lines.tol
+    alone = s.bias and not s.output_bias
     right = np.zeros(0) if lines.linear is None else lines.linear
+    right = right if alone else right[: s.inputs]  # an output bias takes up constants
     vectors, weights = lines.lines[real], lines.weights[real, None]
     columns = vectors[:, : len(right)]
-    return Balance(setting.width, weights, vectors, columns, right, False, lines.tol)
+    return Balance(s.width, weights, vectors, columns, right, alone, lines.tol)

@@ -12,7 +12,7 @@ from flowscape.branches.lines.shapes import LineShape
 from flowscape.branches.shapes import ZEROS, Shape
 from flowscape.errors import ProblemError
 
-__all__ = ["check_known_paths", "connected_components"]
+__all__ = ["connected_components"]
 
 MOST_LISTED: int = 100_000
 """Largest family whose branches are put into components."""
@@ -36,7 +36,7 @@ def connected_components(family: Branches) -> list[tuple[int, ...]]:
     ------
     ProblemError
         If there are more than `MOST_LISTED` branches, or the activation is even plus a linear
-        function or positively homogeneous and there are several outputs.
+        function and there are several outputs.
 
     Notes
     -----
@@ -46,7 +46,6 @@ def connected_components(family: Branches) -> list[tuple[int, ...]]:
     images.
     """
     check_family(family)
-    check_known_paths(family)
     if isinstance(family, ExponentialBranches):
         return connected_components(family.image)
     if family.count() > MOST_LISTED:
@@ -77,19 +76,12 @@ def _plain_keys(family: Branches) -> Iterator[tuple[Hashable, int]]:
         yield (None if spare else index), index
 
 
-def check_known_paths(family: Branches) -> None:
-    """Refuse families whose connected components are not derived."""
-    if isinstance(family, LineBranches) and family.setting.bias:
-        raise ProblemError(
-            f"activation={str(family.net.activation)!r} with bias=True: a neuron with w = 0 makes "
-            "constants of different slopes for b > 0 and b < 0, and which perfect networks paths "
-            "of zero loss join is not derived; use bias=False"
-        )
-
-
 def _line_keys(family: LineBranches) -> Iterator[tuple[Hashable, int]]:
     s, lines = family.setting, family.lines
-    if s.inputs > 1 or lines.linear is None:
+    if s.bias and lines.linear is None:
+        yield from _plain_keys(family)
+        return
+    if s.incoming > 1 or lines.linear is None:
         yield from _coupled_keys(family, line_balance(s, lines))
         return
     # on the one line of d = 1 both sides have sums of their own
@@ -103,8 +95,7 @@ def _coupled_keys(family: Branches, balance: Balance) -> Iterator[tuple[Hashable
     """Yield the component of every branch; the same for all branches of an orbit, or its own."""
     start = 0
     for shape, end in zip(family.shapes, family.ends, strict=True):
-        constant = balance.makes_constant and shape.constant.size > 0
-        constant = constant and shape.constant.kind != ZEROS
+        constant = balance.makes_constant and _has_constant(family, shape)
         found = balance.class_of(_pattern(shape, balance), constant)
         for index in range(start, end):
             shared = found.kind in ("all", "signs")
@@ -112,6 +103,14 @@ def _coupled_keys(family: Branches, balance: Balance) -> Iterator[tuple[Hashable
             if found.kind == "pair":  # its weight may be positive or negative
                 yield (index, "negative"), index
         start = end
+
+
+def _has_constant(family: Branches, shape: Shape | LineShape) -> bool:
+    """Whether neurons with zero input weight make constants other than 0."""
+    if isinstance(shape, LineShape):
+        assert isinstance(family, LineBranches)
+        return any(family.lines.levels(shape.constant_sides))
+    return shape.constant.size > 0 and shape.constant.kind != ZEROS
 
 
 def _pattern(shape: Shape | LineShape, balance: Balance) -> tuple[int, ...]:

@@ -7,7 +7,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from flowscape.branches import Branches
 from flowscape.branches.balance import balance_of, check_one_output
-from flowscape.branches.components import check_known_paths
 from flowscape.branches.exponential.family import ExponentialBranches
 from flowscape.branches.family import check_family
 from flowscape.branches.lines.family import LineBranches
@@ -62,7 +61,6 @@ def connect(
     curve of fixed a e^{kb} if no neuron can be spared.
     """
     check_family(family)
-    check_known_paths(family)
     tol, s = check_positive("tol", tol), family.setting
     if family.message:
         raise ProblemError(f"there is no perfect network: {family.message}")
@@ -73,7 +71,7 @@ def connect(
     if isinstance(family, LineBranches):
         return connect_lines(family, *ends, tol=tol)
     if not (s.level or s.slope):
-        return connect_groups(family, *ends, tol=tol)
+        return connect_groups(s, family.target, *ends, tol=tol)
     check_one_output(s)
     balance, constant = balance_of(s, family.target), output_bias_of(s, family.target)
     return connect_gathered(s, balance, constant, ends, tol=tol)
@@ -85,12 +83,13 @@ def _connect_exponential(
     chart, n = family.chart, family.setting.n_params
     first, last = finite_array("theta_a", theta_a, (n,)), finite_array("theta_b", theta_b, (n,))
     ends = [chart.image(theta[None])[0] for theta in (first, last)]
+    plain = family.image.setting, family.image.target
     b_first, b_last = (chart.biases(theta[None]) for theta in (first, last))
     if np.array_equal(b_first, b_last):
-        path = connect_groups(family.image, *ends, tol=tol)
+        path = connect_groups(*plain, *ends, tol=tol)
         return _lifted(family, path, b_first, (first, last))
     if family.setting.width == family.target.m0:
-        path = connect_groups(family.image, *ends, tol=tol)
+        path = connect_groups(*plain, *ends, tol=tol)
         curve = ExponentialCurve(chart, path.vertices[-1], b_first[0], b_last[0])
         before = _lifted(family, path, b_first, (first, curve.at(np.zeros(1))[0]))
         change = ZeroLossPath(
@@ -99,8 +98,8 @@ def _connect_exponential(
         return joined([before, change])
     turn, turn_notes = _change_biases(family, b_first[0], b_last[0])
     middle = [chart.image(vertex[None])[0] for vertex in (turn[0], turn[-1])]
-    start = connect_groups(family.image, ends[0], middle[0], tol=tol)
-    end = connect_groups(family.image, middle[1], ends[1], tol=tol)
+    start = connect_groups(*plain, ends[0], middle[0], tol=tol)
+    end = connect_groups(*plain, middle[1], ends[1], tol=tol)
     before = _lifted(family, start, b_first, (first, turn[0]))
     after = _lifted(family, end, b_last, (turn[-1], last))
     vertices = np.concatenate([before.vertices, turn[1:], after.vertices[1:]])

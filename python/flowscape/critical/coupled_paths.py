@@ -14,6 +14,7 @@ from flowscape.branches.setting import Setting
 from flowscape.critical.arrange import arrange
 from flowscape.critical.gathered import NOBODY, Gathered, gather
 from flowscape.critical.pair_walk import PairWalk
+from flowscape.critical.sliding import slide
 from flowscape.critical.zero_loss_path import ZeroLossPath, joined
 from flowscape.errors import InternalError, ProblemError
 
@@ -211,7 +212,7 @@ def _one_pair(walk: PairWalk) -> None:
             else:
                 walk.split(t, 1)
         else:
-            walk.slide()
+            slide(walk)
     if not b.is_level:
         plus, minus = s.pairs[0]
         rate = -np.log(abs(s.outgoing[plus, 0]))

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from flowscape.branches import Branches
-from flowscape.branches.reduce import CONSTANT, SILENT, reduce_network
+from flowscape.branches.reduce import CONSTANT, SILENT, Reduced, reduce_network
+from flowscape.branches.setting import Setting
 from flowscape.critical.curves import BiasCurve, Curve
 from flowscape.critical.zero_loss_path import ZeroLossPath
-from flowscape.errors import ProblemError, finite_array
+from flowscape.errors import ProblemError
 
 __all__ = ["connect_groups"]
 
@@ -21,19 +21,17 @@ _CONSTANT_LABEL = -1
 
 
 def connect_groups(
-    family: Branches, theta_a: ArrayLike, theta_b: ArrayLike, *, tol: float
+    setting: Setting, target: Reduced, theta_a: Floats, theta_b: Floats, *, tol: float
 ) -> ZeroLossPath:
     """Implement `connect` where groups share their incoming vectors; see there."""
-    n = family.setting.n_params
-    ends = [
-        _End(family, finite_array(name, theta, (n,)), name, tol)
+    first, last = (
+        _End(setting, target, theta, name, tol)
         for name, theta in (("theta_a", theta_a), ("theta_b", theta_b))
-    ]
-    first, last = ends
+    )
     _choose_carriers(first, last)
     walk = _Walk(first)
     walk.add(first.gathered(), "outgoing weights of every group move to one neuron")
-    spare = family.setting.width - len(first.carrier)
+    spare = setting.width - len(first.carrier)
     if not _same_carriers(first, last):
         if spare:
             _exchange(walk, first, last)
@@ -48,9 +46,11 @@ def connect_groups(
 class _End:
     """One end of the path, group by group."""
 
-    def __init__(self, family: Branches, theta: Floats, name: str, tol: float) -> None:
-        s = self.setting = family.setting
-        self.target, self.theta = family.target, theta
+    def __init__(
+        self, setting: Setting, target: Reduced, theta: Floats, name: str, tol: float
+    ) -> None:
+        s = self.setting = setting
+        self.target, self.theta = target, theta
         parts = (part[0] for part in s.split(theta[None]))
         self.outgoing, self.incoming, self.constant = parts
         found = reduce_network(s, theta, tol)

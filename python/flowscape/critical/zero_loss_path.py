@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from flowscape.brief import Brief
 from flowscape.critical.curves import Curve, Reversed, arc_lengths
 from flowscape.errors import check_count
 
@@ -17,8 +18,8 @@ __all__ = ["ZeroLossPath", "joined"]
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class ZeroLossPath:
+@dataclass(frozen=True, repr=False)
+class ZeroLossPath(Brief):
     """A path in Q*: every point of every side is the target.
 
     Attributes

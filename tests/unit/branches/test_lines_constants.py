@@ -18,7 +18,6 @@ from homogeneous import (
     some,
 )
 
-from flowscape import connect, connected_components
 from flowscape.branches import branches
 from flowscape.branches.lines.strata import MIXED, is_component
 from flowscape.branches.lines.target import line_target
@@ -247,16 +246,6 @@ def test_silent_neurons_are_limits_unless_constants_have_one_sign():
     assert [b.kind for b in alone] == ["silent 1", "free 1"]
     alone = family_of(Student(1, 1, "relu", True), ZERO)
     assert [b.kind for b in alone] == ["free 1", "constant -1"]
-
-
-def test_paths_are_refused_with_biases(rng):
-    family = family_of(Student(2, 1, "relu", True), ONE)
-    for call in (
-        lambda: connected_components(family),
-        lambda: connect(family, family[0].sample(rng), family[1].sample(rng)),
-    ):
-        with pytest.raises(ProblemError, match="constants of different slopes"):
-            call()
 
 
 def test_targets_are_reduced_with_their_constants():

@@ -91,6 +91,16 @@ def test_points_must_be_perfect(rng):
         connect(family, rng.normal(size=9), good)
 
 
+def test_a_path_prints_on_a_line(rng):
+    family, _ = setup(3, 2, "exp")
+    a, b = (family[i].sample(rng) for i in (0, 5))
+    path = connect(family, a, b)
+    word = repr(path)
+    assert word.startswith(f"ZeroLossPath(vertices=<{len(path.vertices)}x9 float64>")
+    assert "\n" not in word
+    assert len(word) < 200
+
+
 def test_the_straight_line_has_a_barrier(rng):
     family, teacher = setup(3, 2, "tanh")
     x = rng.normal(size=(20, 2))
