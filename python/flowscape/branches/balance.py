@@ -23,7 +23,7 @@ from flowscape.branches.reduce import Reduced
 from flowscape.branches.setting import Setting
 from flowscape.errors import ProblemError
 
-__all__ = ["CONSTANT", "Balance", "Class", "balance_of", "check_one_output", "line_balance"]
+__all__ = ["CONSTANT", "Balance", "Class", "balance_of", "line_balance"]
 
 Floats = NDArray[np.float64]
 Pattern = tuple[int, ...]
@@ -66,8 +66,8 @@ class Balance:
         (m0, O) and (m0, D): the target's neurons.
     columns : (m0, E) ndarray or None
         x_t; None for an odd activation plus a constant, where all are 1.
-    right : (E,) or (O,) ndarray
-        The right side; empty where nothing is coupled.
+    right : (O, E) or (O,) ndarray
+        The right side: sum a_k x_k^T, or sum a_k; empty where nothing is coupled.
     makes_constant : bool
         Whether a neuron with zero input weight takes part.
     tol : float
@@ -100,7 +100,23 @@ class Balance:
     @property
     def is_free(self) -> bool:
         """Whether nothing is prescribed."""
-        return len(self.right) == 0
+        return self.right.size == 0
+
+    @property
+    def equations(self) -> int:
+        """E, the length of x_t."""
+        return self.right.shape[-1]
+
+    @property
+    def is_matrix(self) -> bool:
+        """Whether several outputs have to be made up for: a pair makes rank one only."""
+        return self.columns is not None and self.weights.shape[1] > 1 and not self.is_free
+
+    @property
+    def enough(self) -> int:
+        """From so many extra neurons on there is one component, however they are placed."""
+        rank = min(self.weights.shape[1], self.equations)
+        return max(self.equations + rank - 1, 2 * rank) + 1
 
     @cached_property
     def turning(self) -> tuple[int, ...]:
@@ -116,7 +132,7 @@ class Balance:
         """Return x of a label or of the constant, (E,)."""
         assert self.columns is not None
         if element == CONSTANT:
-            return np.eye(len(self.right))[-1]
+            return np.eye(self.equations)[-1]
         column: Floats = self.columns[element]
         return column
 
@@ -126,17 +142,17 @@ class Balance:
         if self.columns is None:
             made = signs @ self.weights
         else:
-            made = (signs * self.weights[:, 0]) @ self.columns
+            made = (signs[:, None] * self.weights).T @ self.columns
         rest: Floats = self.right - made
         return rest if np.linalg.norm(rest) > self.tol else np.zeros_like(rest)
 
-    def along(self, element: int, vector: Floats) -> bool:
-        """Return whether a vector is on the line of a label or of the constant."""
+    def along(self, element: int, matrix: Floats) -> bool:
+        """Return whether an (O, E) matrix is g x^T, x of a label or of the constant."""
         if self.columns is None or self.is_free:
             return True
         column = self.column(element)
-        across = vector - column * (column @ vector) / (column @ column)
-        return bool(np.linalg.norm(across) <= max(self.tol, _RANK * float(np.linalg.norm(vector))))
+        across = matrix - np.outer(matrix @ column, column) / (column @ column)
+        return bool(np.linalg.norm(across) <= max(self.tol, _RANK * float(np.linalg.norm(matrix))))
 
     def kernel(self, elements: Iterable[int]) -> Floats:
         """Return a basis (n, k) of the relations between the x of some elements."""
@@ -210,9 +226,13 @@ class Balance:
 
 
 def balance_of(setting: Setting, target: Reduced) -> Balance:
-    """Return the balance of an odd plus constant or even plus linear student with one output.
+    """Return the balance of an odd plus constant or even plus linear student.
 
-    An odd activation plus a constant may have several outputs.
+    Raises
+    ------
+    ProblemError
+        If the student is even plus linear and has several outputs, and its number of extra neurons
+        is among those for which components are not derived.
     """
     s, none = setting, np.zeros(0)
     parts = s.width, target.outgoing, target.incoming
@@ -222,20 +242,25 @@ def balance_of(setting: Setting, target: Reduced) -> Balance:
         rules = LevelRules(s, target)
         return Balance(*parts, None, rules.wanted, makes_constant=True, tol=rules.tol)
     linear = LinearRules(s, target)
-    right, rows = target.linear[0], s.inputs
+    right, rows = target.linear, s.inputs
     alone = s.bias and not s.output_bias
     if alone:
-        right, rows = np.append(right, target.constant[0] / s.slope), s.incoming
-    return Balance(*parts, target.incoming[:, :rows], right, makes_constant=alone, tol=linear.tol)
+        constants = target.constant[:, None] / s.slope
+        right, rows = np.concatenate([right, constants], axis=1), s.incoming
+    found = Balance(*parts, target.incoming[:, :rows], right, makes_constant=alone, tol=linear.tol)
+    _check_outputs(s, found)
+    return found
 
 
-def check_one_output(setting: Setting) -> None:
-    """Refuse several outputs of an even plus linear student."""
-    if setting.slope and setting.outputs > 1:
+def _check_outputs(setting: Setting, balance: Balance) -> None:
+    """Refuse the numbers of neurons between few and enough, with several outputs."""
+    if balance.is_matrix and 3 <= balance.extra < balance.enough:
+        few, enough = balance.m0 + 2, balance.m0 + balance.enough
         raise ProblemError(
-            f"outputs={setting.outputs} with activation={str(setting.activation)!r}: what neurons "
-            "add when they turn round is a matrix, and which of these pairs of neurons can make "
-            "is not derived; use one output"
+            f"width={setting.width} with outputs={setting.outputs} and activation="
+            f"{str(setting.activation)!r}: what neurons add when they turn round is a matrix, and "
+            f"which of these {balance.extra} extra neurons can make is not derived; use width <= "
+            f"{few} or width >= {enough}, or one output"
         )
 
 
@@ -248,6 +273,7 @@ def line_balance(setting: Setting, lines: LineTarget) -> Balance:
     alone = s.bias and not s.output_bias
     right = np.zeros(0) if lines.linear is None else lines.linear
     right = right if alone else right[: s.inputs]  # an output bias takes up constants
+    right = right[None] if right.size else right
     vectors, weights = lines.lines[real], lines.weights[real, None]
-    columns = vectors[:, : len(right)]
+    columns = vectors[:, : right.shape[-1]]
     return Balance(s.width, weights, vectors, columns, right, alone, lines.tol)

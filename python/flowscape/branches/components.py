@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 
-from flowscape.branches.balance import Balance, balance_of, check_one_output, line_balance
+from flowscape.branches.balance import Balance, balance_of, line_balance
 from flowscape.branches.exponential.family import ExponentialBranches
 from flowscape.branches.family import Branches, check_family
 from flowscape.branches.lines.family import LineBranches
@@ -36,7 +36,7 @@ def connected_components(family: Branches) -> list[tuple[int, ...]]:
     ------
     ProblemError
         If there are more than `MOST_LISTED` branches, or the activation is even plus a linear
-        function and there are several outputs.
+        function and several outputs have a number of extra neurons that is not derived.
 
     Notes
     -----
@@ -57,7 +57,6 @@ def connected_components(family: Branches) -> list[tuple[int, ...]]:
     if isinstance(family, LineBranches):
         keys = _line_keys(family)
     elif s.level or s.slope:
-        check_one_output(s)
         keys = _coupled_keys(family, balance_of(s, family.target))
     else:
         keys = _plain_keys(family)

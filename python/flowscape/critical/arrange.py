@@ -39,7 +39,8 @@ def arrange(walk: PairWalk, pattern: tuple[int, ...]) -> None:
             items.append(_Item(s.sides[t][1], place, 1, 1, None))
             place += 1
     for pair in s.pairs:
-        ordered = pair if s.outgoing[pair[0], 0] >= 0.0 or s.flip > 0.0 else pair[::-1]
+        given = s.balance.is_matrix or s.flip > 0.0
+        ordered = pair if given or s.outgoing[pair[0], 0] >= 0.0 else pair[::-1]
         for k in ordered:
             items.append(_Item(k, place, 1, 1, None))
             place += 1

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from flowscape.branches import Branches
-from flowscape.branches.balance import balance_of, check_one_output
+from flowscape.branches.balance import balance_of
 from flowscape.branches.exponential.family import ExponentialBranches
 from flowscape.branches.family import check_family
 from flowscape.branches.lines.family import LineBranches
@@ -41,7 +41,7 @@ def connect(
     ProblemError
         If a point is not perfect, or the two are in different connected components of Q*; then the
         message says what keeps them apart. Also if the activation is even plus a linear function
-        and there are several outputs.
+        and several outputs have a number of extra neurons that is not derived.
 
     Notes
     -----
@@ -72,7 +72,6 @@ def connect(
         return connect_lines(family, *ends, tol=tol)
     if not (s.level or s.slope):
         return connect_groups(s, family.target, *ends, tol=tol)
-    check_one_output(s)
     balance, constant = balance_of(s, family.target), output_bias_of(s, family.target)
     return connect_gathered(s, balance, constant, ends, tol=tol)
 

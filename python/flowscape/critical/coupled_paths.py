@@ -13,6 +13,7 @@ from flowscape.branches.reduce import Reduced
 from flowscape.branches.setting import Setting
 from flowscape.critical.arrange import arrange
 from flowscape.critical.gathered import NOBODY, Gathered, gather
+from flowscape.critical.matrix_pairs import to_pairs, write_pairs
 from flowscape.critical.pair_walk import PairWalk
 from flowscape.critical.sliding import slide
 from flowscape.critical.zero_loss_path import ZeroLossPath, joined
@@ -169,7 +170,8 @@ def _stay(walk: PairWalk, goal: Gathered) -> None:
     s = walk.state
     for pair in s.pairs:
         other = next(p for p in goal.pairs if set(p) == set(pair))
-        rate = np.log(abs(goal.outgoing[other[0], 0] / s.outgoing[pair[0], 0]))
+        sizes = (np.linalg.norm(g.outgoing[p[0]]) for g, p in ((goal, other), (s, pair)))
+        rate = float(np.log(next(sizes) / next(sizes)))
         walk.scale({pair[0]: rate, pair[1]: rate})
     if s.constant != NOBODY:
         walk.change_bias(float(goal.incoming[goal.constant, -1]))
@@ -187,6 +189,9 @@ def _to_standard(walk: PairWalk, found: Class) -> None:
         arrange(walk, plus)
     elif b.extra == 1:
         arrange(walk, s.pattern)
+    elif b.is_matrix and b.extra >= b.enough:
+        to_pairs(walk)
+        arrange(walk, plus)
     else:
         _one_pair(walk)
         if b.extra >= 3 and not b.is_level:
@@ -215,7 +220,7 @@ def _one_pair(walk: PairWalk) -> None:
             slide(walk)
     if not b.is_level:
         plus, minus = s.pairs[0]
-        rate = -np.log(abs(s.outgoing[plus, 0]))
+        rate = -np.log(np.linalg.norm(s.outgoing[plus]))
         walk.scale({plus: rate, minus: rate})
     walk.absorb()
 
@@ -260,7 +265,7 @@ def _write_standard(walk: PairWalk) -> None:
     if s.pairs:
         if not b.rest(s.pattern).any():
             walk.drop_pair()
-        else:
+        elif not b.is_matrix:
             ((plus, minus),) = s.pairs
             size = float(np.linalg.norm(b.rest(s.pattern)))
             rate = np.log(np.sqrt(0.5 * size) / abs(s.outgoing[plus, 0]))
@@ -274,9 +279,11 @@ def _write_standard(walk: PairWalk) -> None:
         if NOBODY in (plus, minus):
             sign = s.pattern[t]
             s.outgoing[max(plus, minus)] = s.full(t, sign)
+    if b.is_matrix:
+        write_pairs(s)
     for plus, minus in s.pairs:
-        if len(b.right) < s.setting.incoming:  # an output bias takes up the rest of u
-            s.incoming[plus, len(b.right) :] = 0.0
-            s.incoming[minus, len(b.right) :] = 0.0
+        if b.equations < s.setting.incoming:  # an output bias takes up the rest of u
+            s.incoming[plus, b.equations :] = 0.0
+            s.incoming[minus, b.equations :] = 0.0
         s.settle()
     walk.step("neurons with a = 0 move to v = 0")

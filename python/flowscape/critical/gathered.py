@@ -77,7 +77,11 @@ class Gathered:
     @property
     def arrangement(self) -> tuple[object, ...]:
         """Which neuron does what; of a pair with E(u) the one with positive weight first."""
-        pairs = sorted(tuple(sorted(p, key=lambda k: -self.outgoing[k, 0])) for p in self.pairs)
+        ahead = self.outgoing[:, 0]
+        if self.balance.is_matrix and self.pairs:  # along what uniform labels leave of a column
+            rest = self.balance.rest(tuple(sign or 1 for sign in self.pattern))
+            ahead = self.outgoing @ rest[:, np.argmax(np.linalg.norm(rest, axis=0))]
+        pairs = sorted(tuple(sorted(p, key=lambda k: -ahead[k])) for p in self.pairs)
         return tuple(map(tuple, self.sides)), tuple(pairs), self.constant
 
     def full(self, label: int, sign: int) -> Floats:
@@ -98,13 +102,13 @@ class Gathered:
         if b.columns is None:
             total = self.outgoing[others].sum(axis=0)
         else:
-            total = self.outgoing[others, 0] @ self.incoming[others, : len(b.right)]
+            total = self.outgoing[others].T @ self.incoming[others, : b.equations]
         if self.constant != NOBODY:
             made = self.outgoing[self.constant] * self.made(self.constant)
             if b.columns is None:
                 total = total + made / s.level
             else:
-                total[-1] += made[0] / s.slope
+                total[:, -1] += made / s.slope
         return np.asarray(b.right - total) if not b.is_free else np.zeros(0)
 
     def settle(self) -> None:
@@ -115,10 +119,10 @@ class Gathered:
         if self.balance.is_level:
             self.outgoing[[plus, minus]] += 0.5 * self.gap()
             return
-        rows, weight = len(self.balance.right), self.outgoing[plus, 0]
-        if weight == 0.0:
+        rows, weight = self.balance.equations, self.outgoing[plus]
+        if not weight.any():
             return
-        self.incoming[plus, :rows] += 0.5 * self.gap() / weight
+        self.incoming[plus, :rows] += 0.5 * weight @ self.gap() / (weight @ weight)
         self.incoming[minus] = -self.incoming[plus]
 
 
@@ -196,7 +200,11 @@ class _Reader:
                 "no target neuron; give points of Q*"
             )
         chosen = [
-            int(np.array(block)[eps == one][np.argmax(np.abs(r.outgoing[block][eps == one, 0]))])
+            int(
+                np.array(block)[eps == one][
+                    np.argmax(np.linalg.norm(r.outgoing[block][eps == one], axis=1))
+                ]
+            )
             if (eps == one).any()
             else NOBODY
             for one in (1.0, -1.0)

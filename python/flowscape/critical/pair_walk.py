@@ -172,7 +172,7 @@ class PairWalk:
             s.sides[t][1 - place] = k
             return
         ((plus, minus),) = s.pairs
-        if not (s.balance.is_level or s.outgoing[plus, 0] == 0.0):
+        if s.outgoing[plus].any() and not s.balance.is_level:
             x = s.balance.column(t)
             size = float(s.incoming[plus, : len(x)] @ x / (x @ x))
             self.scale({plus: np.log(abs(size)), minus: np.log(abs(size))})

@@ -31,6 +31,17 @@ COUPLED = [
     ("leaning", 5, 3, {}),
     ("leaning", 2, 0, {"flat": 1}),
 ]
+MATRIX = [
+    ("softplus", 2, 2, {"bias": False, "outputs": 2}),
+    ("softplus", 3, 2, {"bias": False, "outputs": 2}),
+    ("softplus", 2, 1, {"outputs": 2, "flat": 1}),
+    ("softplus", 3, 1, {"d": 2, "outputs": 3, "output_bias": True}),
+    ("softplus", 4, 2, {"bias": False, "outputs": 2, "d": 2, "weights": (1.0, 1.5)}),
+    ("softplus", 5, 2, {"bias": False, "outputs": 3}),
+    ("softplus", 6, 1, {"outputs": 2}),
+    ("softplus", 5, 0, {"bias": False, "outputs": 2, "d": 2}),
+    ("leaning", 6, 1, {"outputs": 2, "d": 2, "output_bias": True}),
+]
 LINES = [
     ("relu", 2, 1, {}),
     ("relu", 4, 2, {"d": 2, "output_bias": True}),
@@ -41,7 +52,12 @@ LINES = [
     ("abs", 2, 2, {"d": 2}),
 ]
 PLAIN = [("tanh", 2, 1, {"flat": 1}), ("bumpy", 3, 1, {"flat": 1}), ("gauss", 2, 2, {})]
-CASES = [*COUPLED, *((f, m, t, {"bias": False, **more}) for f, m, t, more in LINES), *PLAIN]
+CASES = [
+    *COUPLED,
+    *MATRIX,
+    *((f, m, t, {"bias": False, **more}) for f, m, t, more in LINES),
+    *PLAIN,
+]
 
 
 def gap(case):
@@ -107,6 +123,7 @@ def test_components_are_chains_of_closures_that_meet(make_case, formula, m, m0, 
     [
         ("softplus", 3, 1, {"flat": 1}, 1),
         ("lowered", 2, 1, {}, 1),
+        ("softplus", 3, 2, {"bias": False, "outputs": 2}, 3),
         pytest.param("silu", 3, 1, {"flat": 1}, 40, marks=pytest.mark.slow),
         pytest.param("lowered", 2, 1, {}, 40, marks=pytest.mark.slow),
         pytest.param("softplus", 4, 2, {"d": 2, "bias": False}, 40, marks=pytest.mark.slow),
@@ -135,6 +152,20 @@ def test_closures_of_different_components_stay_apart(make_case, rng, formula, m,
         ("sigmoid", 3, 1, {"bias": False}, [31], 0),
         # both signs turned need a pair, which is on no target line: 12 places, two signs each
         ("softplus", 4, 2, {"d": 2, "bias": False}, [1] * 24 + [86], 12),
+        # parallel weights of two outputs: what turns leave has rank one as well
+        (
+            "softplus",
+            4,
+            2,
+            {"d": 2, "bias": False, "outputs": 2, "weights": (1.0, 1.5)},
+            [1] * 24 + [86],
+            12,
+        ),
+        # else rank two, which one pair cannot make
+        ("softplus", 4, 2, {"d": 2, "bias": False, "outputs": 2}, [86], 0),
+        # d = 1, one neuron turned and the other mixed: 2 * 3! places
+        ("softplus", 3, 2, {"bias": False, "outputs": 2}, [1] * 12 + [12], 0),
+        ("softplus", 3, 2, {"bias": False, "outputs": 2, "d": 2}, [12], 0),
         # on one line it is on that of a target neuron
         ("softplus", 4, 2, {"d": 1, "bias": False}, [242], 0),
         # three independent mixed groups of six neurons: single points, 6! / 1 places
@@ -195,6 +226,48 @@ def test_lengths_of_curved_sides_against_a_fine_polygon(make_case, rng):
             if seen > 3:
                 break
         assert seen > 0
+
+
+@pytest.mark.parametrize(
+    ("m", "m0", "more"),
+    [
+        (8, 3, {"bias": False, "outputs": 2, "d": 2}),
+        (8, 3, {"bias": False, "outputs": 2, "d": 2, "weights": (1.0, -1.0, 2.0)}),
+        (8, 3, {"bias": False, "outputs": 2, "d": 3}),
+        (10, 3, {"bias": False, "outputs": 3, "d": 3}),
+        (8, 2, {"outputs": 3, "flat": 1}),
+        (9, 2, {"outputs": 3, "d": 2, "output_bias": True}),
+    ],
+)
+def test_just_enough_neurons_join_all_networks_with_several_outputs(make_case, rng, m, m0, more):
+    """Orbits are picked evenly, so that many groups are mixed."""
+    case = make_case("softplus", m, m0, **more)
+    family, sides = case.family, 0
+    for _ in range(12):
+        orbits = rng.integers(len(family.shapes), size=2).tolist()
+        spans = [((0, *family.ends)[orbit], family.ends[orbit]) for orbit in orbits]
+        a, b = (family[int(rng.integers(*span))].sample(rng) for span in spans)
+        sides = max(sides, len(walked(family, a, b, gap(case), rng).notes))
+    assert sides > 20
+
+
+@pytest.mark.parametrize(
+    ("m", "more", "few", "enough"),
+    [
+        (4, {"d": 2, "bias": False, "outputs": 2}, 3, 6),
+        (5, {"d": 3, "bias": False, "outputs": 2}, 3, 6),
+        (4, {"outputs": 3}, 3, 6),
+        (5, {"d": 2, "outputs": 2, "output_bias": True}, 3, 6),
+    ],
+)
+def test_numbers_of_neurons_that_are_not_derived_are_refused(make_case, rng, m, more, few, enough):
+    words = f"width={m} with outputs=.* use width <= {few} or width >= {enough}"
+    family = make_case("softplus", m, 1, **more).family
+    with pytest.raises(ProblemError, match=words):
+        connected_components(family)
+    with pytest.raises(ProblemError, match=words):
+        connect(family, family[0].sample(rng), family[1].sample(rng))
+    assert len(connected_components(make_case("softplus", few, 1, **more).family)) == 1
 
 
 def test_a_path_back_is_the_path(make_case, rng):
