@@ -268,12 +268,13 @@ def line_balance(setting: Setting, lines: LineTarget) -> Balance:
     """Return the balance of a positively homogeneous student, neurons scaled to |v| = 1.
 
     Not for lambda = 0 with hidden biases alone, where constants have an equation of their own.
+    Several outputs: |z| only, where nothing is to be balanced.
     """
-    s, real = setting, np.abs(lines.weights) > lines.tol
+    s, real = setting, np.linalg.norm(lines.weights, axis=1) > lines.tol
     alone = s.bias and not s.output_bias
-    right = np.zeros(0) if lines.linear is None else lines.linear
+    right = np.zeros(0) if lines.linear is None else lines.linear[0]
     right = right if alone else right[: s.inputs]  # an output bias takes up constants
     right = right[None] if right.size else right
-    vectors, weights = lines.lines[real], lines.weights[real, None]
+    vectors, weights = lines.lines[real], lines.weights[real]
     columns = vectors[:, : right.shape[-1]]
     return Balance(s.width, weights, vectors, columns, right, alone, lines.tol)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 
+import numpy as np
+
 from flowscape.branches.balance import Balance, balance_of, line_balance
 from flowscape.branches.exponential.family import ExponentialBranches
 from flowscape.branches.family import Branches, check_family
@@ -12,7 +14,7 @@ from flowscape.branches.lines.shapes import LineShape
 from flowscape.branches.shapes import ZEROS, Shape
 from flowscape.errors import ProblemError
 
-__all__ = ["connected_components"]
+__all__ = ["check_known_paths", "connected_components"]
 
 MOST_LISTED: int = 100_000
 """Largest family whose branches are put into components."""
@@ -46,6 +48,7 @@ def connected_components(family: Branches) -> list[tuple[int, ...]]:
     images.
     """
     check_family(family)
+    check_known_paths(family)
     if isinstance(family, ExponentialBranches):
         return connected_components(family.image)
     if family.count() > MOST_LISTED:
@@ -75,6 +78,19 @@ def _plain_keys(family: Branches) -> Iterator[tuple[Hashable, int]]:
         yield (None if spare else index), index
 
 
+def check_known_paths(family: Branches) -> None:
+    """Refuse families whose connected components are not derived."""
+    if not isinstance(family, LineBranches) or family.setting.outputs == 1:
+        return
+    if family.setting.bias or family.lines.linear is not None:
+        what = "constants and " if family.setting.bias else ""
+        raise ProblemError(
+            f"outputs={family.setting.outputs} with activation={str(family.net.activation)!r}: "
+            f"{what}what neurons add when they turn round are vectors and matrices, and which of "
+            "these the spare neurons can make is not derived; use one output"
+        )
+
+
 def _line_keys(family: LineBranches) -> Iterator[tuple[Hashable, int]]:
     s, lines = family.setting, family.lines
     if s.bias and lines.linear is None:
@@ -84,8 +100,9 @@ def _line_keys(family: LineBranches) -> Iterator[tuple[Hashable, int]]:
         yield from _coupled_keys(family, line_balance(s, lines))
         return
     # on the one line of d = 1 both sides have sums of their own
-    sums = lines.weights[0] + lines.linear[0], lines.weights[0] - lines.linear[0]
-    needed = sum(abs(total) > lines.tol for total in sums)
+    linear = lines.linear[:, 0]
+    sums = lines.weights[0] + linear, lines.weights[0] - linear
+    needed = sum(float(np.linalg.norm(total)) > lines.tol for total in sums)
     for index in range(family.count()):
         yield (None if s.width > needed else index), index
 

@@ -6,7 +6,7 @@ from flowscape.branches.coupled.family import CoupledBranches
 from flowscape.branches.exponential.chart import is_exponential
 from flowscape.branches.exponential.family import ExponentialBranches
 from flowscape.branches.family import Branches
-from flowscape.branches.lines.family import LineBranches, check_line_student
+from flowscape.branches.lines.family import LineBranches
 from flowscape.branches.lines.target import is_homogeneous
 from flowscape.branches.relations import setting_of
 from flowscape.errors import ProblemError
@@ -53,13 +53,10 @@ def branches(net: TwoLayer, teacher: Teacher) -> Branches:
 
 def why_unknown(net: TwoLayer) -> str:
     """Return why the branches of a student are not known, whatever its target; "" if they are."""
-    if is_exponential(net):
+    if is_exponential(net) or is_homogeneous(net):
         return ""
     try:
-        if is_homogeneous(net):
-            check_line_student(net)
-        else:
-            setting_of(net)
+        setting_of(net)
     except ProblemError as error:
         return str(error)
     return ""

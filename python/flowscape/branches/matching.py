@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from flowscape.branches.exponential.chart import ExponentialChart, is_exponential, without_bias
-from flowscape.branches.lines.family import check_line_student
 from flowscape.branches.lines.matching import match_lines
 from flowscape.branches.lines.target import is_homogeneous, reduced_lines
 from flowscape.branches.reduce import FREE, Reduced, reduce_network
@@ -151,7 +150,6 @@ def matching(
 
 
 def _on_lines(net: TwoLayer, theta: Floats, teacher: Teacher, tol: float) -> Matching:
-    check_line_student(net)
     found = vars(match_lines(net, theta, teacher, tol))
     errors = [*found["incoming_error"], *found["outgoing_error"]]
     errors += [found[f"{name}_error"] for name in ("free", "constant", "linear")]

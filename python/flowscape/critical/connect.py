@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from flowscape.branches import Branches
 from flowscape.branches.balance import balance_of
+from flowscape.branches.components import check_known_paths
 from flowscape.branches.exponential.family import ExponentialBranches
 from flowscape.branches.family import check_family
 from flowscape.branches.lines.family import LineBranches
@@ -61,6 +62,7 @@ def connect(
     curve of fixed a e^{kb} if no neuron can be spared.
     """
     check_family(family)
+    check_known_paths(family)
     tol, s = check_positive("tol", tol), family.setting
     if family.message:
         raise ProblemError(f"there is no perfect network: {family.message}")

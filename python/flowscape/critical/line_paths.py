@@ -36,7 +36,8 @@ def connect_lines(
     for name, theta in (("theta_a", theta_a), ("theta_b", theta_b)):
         given = setting.split(theta[None])[2][0]
         no_bias = setting.output_bias and not setting.bias
-        if no_bias and abs(given[0] - family.lines.constant) > tol:
+        wrong = float(np.linalg.norm(given - family.lines.constant))
+        if no_bias and wrong > tol:
             raise ProblemError(f"{name} is not a perfect network; give points of Q*")
     first, last = (path.vertices[-1] for path in scaled)
     if setting.bias and family.lines.linear is None:
@@ -59,7 +60,7 @@ def _as_even(family: LineBranches) -> tuple[Setting, Reduced]:
     setting = replace(s, signed=True, even=True, slope=slope, zeros=zeros)
     target = family.target
     if s.bias and lines.linear is not None:
-        target = replace(target, constant=slope * lines.linear[-1:])
+        target = replace(target, constant=slope * lines.linear[:, -1])
     return setting, target
 
 
@@ -68,7 +69,7 @@ def _to_unit(setting: Setting, theta: Floats) -> ZeroLossPath:
     s = setting
     outgoing, incoming, constant = (part[0] for part in s.split(theta[None]))
     lengths = np.linalg.norm(incoming, axis=1)
-    counts = (np.abs(outgoing[:, 0]) * lengths > 0.0) & (lengths > 0.0)
+    counts = (np.linalg.norm(outgoing, axis=1) * lengths > 0.0) & (lengths > 0.0)
     still = np.where(counts[:, None], outgoing, 0.0)
     rates = np.where(counts, np.log(np.where(counts, lengths, 1.0)), 0.0)
     curve = ScalingCurve(s, still, incoming, constant, rates)

@@ -261,7 +261,7 @@ def _to_standard_factors(walk: PairWalk) -> None:
         factors = -now[:, j] / now[j, j]
         factors[j] = 0.0
         add(factors, j)
-    rates = {}
+    rates: dict[int, float] = {}
     for j, size in enumerate(np.diag(now)):
         if size < 0.0:
             s.pairs[j] = s.pairs[j][::-1]

@@ -21,7 +21,7 @@ def random_network(student, lines, rng):
     u /= np.linalg.norm(u, axis=1)[:, None]
     lengths, still = np.exp(rng.normal(scale=0.3, size=student.m)), []
     for t, k in enumerate(carriers):
-        u[k], p[k] = signs[t] * lines.lines[t], lines.weights[t]
+        u[k], p[k] = signs[t] * lines.lines[t], lines.weights[t, 0]
     unknown, columns = [], []
     while places:
         k, t = places.pop(), int(rng.integers(m0)) if m0 else -1
@@ -48,7 +48,7 @@ def random_network(student, lines, rng):
         wanted = lines.constant * e * (not student.output_bias)
         columns = [c * e[:, None] for c in columns]
     else:
-        wanted = slope * (lines.linear - (signs * lines.weights) @ lines.lines)
+        wanted = slope * (lines.linear[0] - (signs * lines.weights[:, 0]) @ lines.lines)
         if student.output_bias:
             wanted[-1] = 0.0
     matrix = np.concatenate([np.zeros((d + 1, 0)), *columns], axis=1)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pytest
 
 from flowscape.branches import branches
 from flowscape.branches.lines.strata import MIXED
@@ -26,21 +27,23 @@ def sigma(name, z):
 
 @dataclass(frozen=True)
 class Student:
-    """m neurons (a, w) or (a, w, b), then c if there is an output bias."""
+    """m neurons (a, w) or (a, w, b), then c if there is an output bias; a and c of O outputs."""
 
     m: int
     d: int
     name: str
     bias: bool = False
     output_bias: bool = False
+    outputs: int = 1
 
     @property
     def block(self):
-        return 1 + self.d + self.bias
+        return self.outputs + self.d + self.bias
 
     def net(self, m=None):
         size = self.m if m is None else m
-        return TwoLayer(size, self.d, ACTIVATION[self.name], self.bias, 1, self.output_bias)
+        name = ACTIVATION[self.name]
+        return TwoLayer(size, self.d, name, self.bias, self.outputs, self.output_bias)
 
     def split(self, theta):
         """a (..., m), v (..., m, D) and c (...)."""
@@ -125,6 +128,10 @@ def family_of(student, neurons, constant=0.0):
     return branches(student.net(), Teacher(student.net(len(rows)), theta))
 
 
+def fast_and_slow(keys, fast):
+    return [key if key in fast else pytest.param(key, marks=pytest.mark.slow) for key in keys]
+
+
 def some(family, rng, number=8):
     """Representatives of some orbits, and some more branches."""
     picks = [orbit.representative for orbit in family.orbits()]
@@ -163,15 +170,15 @@ def generic_point_exists(target, labelled, free, signs, constant, rng):
     if target.linear is None:
         if not target.bias or target.output_bias:
             return True
-        return bool(sides) == (target.constant != 0.0)
-    d = target.lines.shape[1]
-    left, columns, checks = target.linear.copy(), [], []
+        return bool(sides) == (target.constant[0] != 0.0)
+    d, weights = target.lines.shape[1], target.weights[:, 0]
+    left, columns, checks = target.linear[0].copy(), [], []
     for t, block in enumerate(labelled):
         if len({signs[k] for k in block}) == 2:
             columns.append(target.lines[t][:, None])
             checks.append(t)
         else:
-            left -= signs[block[0]] * target.weights[t] * target.lines[t]
+            left -= signs[block[0]] * weights[t] * target.lines[t]
     mixed = [block for block in free if len({signs[k] for k in block}) == 2]
     columns += [np.eye(d)] * len(mixed) + [np.eye(d)[:, -1:]] * open_level
     matrix = np.concatenate(columns, axis=1) if columns else np.zeros((d, 0))
@@ -184,7 +191,7 @@ def generic_point_exists(target, labelled, free, signs, constant, rng):
     point = point + wild
     for value, t in zip(point, checks, strict=False):
         # on a single line (d = 1) a side with sum 0 has no line of its own to go to
-        if d > 1 and abs(abs(value) - abs(target.weights[t])) < 1e-7:
+        if d > 1 and abs(abs(value) - abs(weights[t])) < 1e-7:
             return False
     if sides and not target.output_bias and abs(point[-1]) < 1e-7 and len(sides) == 1:
         return False

@@ -120,7 +120,8 @@ def test_bounds_are_below_the_way_to_random_members(rng):
     line /= np.linalg.norm(line)
     for size in (1, 2, 3):
         a, y = rng.normal(size=(1, size)), rng.normal(size=(1, size, 3))
-        labelled, free = labelled_bound(a, y, line, 0.7), free_bound(a, y)
+        labelled = labelled_bound(a[:, :, None], y, line, np.array([0.7]))
+        free = free_bound(a[:, :, None], y)
         for _ in range(2000):
             s = np.abs(rng.normal(size=size) + y[0] @ line)
             b = a[0] + 0.3 * rng.normal(size=size)

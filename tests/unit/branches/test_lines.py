@@ -168,7 +168,7 @@ def test_points_at_the_edge_of_a_set(rng):
     """w_k = 0 with any a_k is a limit where others carry the sum, not where it must be 0."""
     family = make(2, ONE)
     pair = next(b for b in family if b.r == 1)
-    weight, line = family.lines.weights[0], family.lines.lines[0]
+    weight, line = family.lines.weights[0, 0], family.lines.lines[0]
     edge = np.array([weight, *line, 0.7, 0.0, 0.0])
     assert pair.contains(edge, 1e-12)
     wrong = np.array([weight, *line, 0.7, *(-0.1 * line)])  # adds -0.07 relu(-line.x)
@@ -201,7 +201,7 @@ def test_what_is_not_known_is_refused_by_name():
     biased = TwoLayer(1, 2, "relu", True)
     with pytest.raises(ProblemError, match="give the student a bias"):
         branches(TwoLayer(2, 2, "relu", False), Teacher(biased, np.ones(4)))
-    with pytest.raises(ProblemError, match="rank"):
+    with pytest.raises(ProblemError, match="outputs=2"):
         branches(TwoLayer(2, 2, "relu", False, 2), teacher)
     assert (
         "output bias"
@@ -215,13 +215,13 @@ def test_what_is_not_known_is_refused_by_name():
 def test_the_target_is_reduced_to_lines():
     family = make(3, [*ONE, (0.0, 1.0, 1.0), (0.5, 1.8, -0.8), (2.0, 0.0, 0.0)])
     assert family.lines.m0 == 1
-    assert family.lines.weights[0] == pytest.approx(2.3 * np.hypot(0.9, 0.4))
+    assert family.lines.weights[0, 0] == pytest.approx(2.3 * np.hypot(0.9, 0.4))
     words = " ".join(family.target.notes)
     for text in ("zero input weight silent", "2 neurons on one line", "weight 0 dropped"):
         assert text in words
     both = make(3, BOTH).lines
     assert both.m0 == 1
-    np.testing.assert_allclose(both.linear, 0.5 * np.array([0.9, -0.4]))
+    np.testing.assert_allclose(both.linear[0], 0.5 * np.array([0.9, -0.4]))
     assert make(2, BOTH).count() == 2
     assert "3 neurons" in make(2, TILTED).message or make(2, TILTED).message
 

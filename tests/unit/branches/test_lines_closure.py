@@ -117,7 +117,7 @@ def stratum_begins_at(branch, theta, rng, reach=1e-3):
     for trial in range(10):
         sums, affine = [], np.zeros((d, m + 2))
         for t, block in enumerate(system.labelled):
-            sums.append((block, target.weights[t]))
+            sums.append((block, target.weights[t, 0]))
             for k in block:
                 affine[:, k] = branch.signs[k] * target.lines[t]
         for block in system.free:
@@ -127,7 +127,7 @@ def stratum_begins_at(branch, theta, rng, reach=1e-3):
             sums.append((block, 0.0))
             for k in block:
                 affine[:, k] = branch.signs[k] * line / np.linalg.norm(line)
-        equal, right = list(affine), list(target.linear)
+        equal, right = list(affine), list(target.linear[0])
         for k in system.blocks[0]:
             equal[-1][k] = system.gain(k) * target.per_constant
         if target.level_free:

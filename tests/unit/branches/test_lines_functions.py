@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from homogeneous import Student, family_of, some
+from homogeneous import Student, family_of, fast_and_slow, some
 from test_lines import TARGETS
 from test_lines_constants import CASES, CONSTANT
 
@@ -41,10 +41,6 @@ def test_moments_are_those_of_the_function(bias, rng):
         for h in steps
     ]
     np.testing.assert_allclose(np.stack(by_hand, axis=1), jacobian, atol=1e-8)
-
-
-def fast_and_slow(keys, fast):
-    return [key if key in fast else pytest.param(key, marks=pytest.mark.slow) for key in keys]
 
 
 NEAR = ["one", "both", "linear", "tilted", "ray", "rays", "abs"]

@@ -25,16 +25,16 @@ def labelled_bound(a: Floats, y: Floats, line: Floats, total: float) -> Floats:
 
     Parameters
     ----------
-    a, y : (B, g) and (B, g, d) ndarray
+    a, y : (B, g, O) and (B, g, d) ndarray
         Outgoing weights, and incoming vectors times the signs eps_k of their sides.
     line : (d,) ndarray
-    total : float
+    total : (O,) ndarray
         Value of the sum of a_k |w_k|.
     """
     along = add_up(np.moveaxis(y * line, 2, 1))
     across = squared_norm(y - along[:, :, None] * line)
     wrong = squared_norm(np.minimum(along, 0.0))
-    gap = np.abs(add_up(a * along) - total)
+    gap = np.sqrt(squared_norm(add_up(a * along[:, :, None]) - total))
     return across + np.maximum(wrong, _move(gap, squared_norm(a) + squared_norm(along)))
 
 
@@ -42,13 +42,14 @@ def free_bound(a: Floats, y: Floats) -> Floats:
     """Return a bound (B,) for a group on any line, with sum 0; arguments as `labelled_bound`."""
     size = a.shape[1]
     if size == 1:
-        return np.asarray(a[:, 0] ** 2)
+        return squared_norm(a)
     norms = add_up(np.moveaxis(y**2, 2, 1))
     pairs = np.zeros(len(a))
     for j in range(size):
         for k in range(j):
             pairs += _pair(y[:, j], y[:, k], norms[:, j], norms[:, k])
-    gap = np.sqrt(squared_norm(add_up(a[:, :, None] * y)))
+    turned = add_up(a[:, :, :, None] * y[:, :, None])
+    gap = np.sqrt(squared_norm(turned))
     return np.maximum(pairs / (size - 1), _move(gap, squared_norm(a) + add_up(norms)))
 
 

@@ -14,8 +14,10 @@ from flowscape.branches.branch import Branch
 from flowscape.branches.intersections.kinds import Intersection
 from flowscape.branches.lines.equations import LineEquations
 from flowscape.branches.lines.intersection import intersect_lines
+from flowscape.branches.lines.output_rank import rank_of_outputs
 from flowscape.branches.lines.shapes import LineShape
 from flowscape.branches.lines.target import LineTarget
+from flowscape.branches.strata import solutions
 from flowscape.errors import ProblemError, float_array
 from flowscape.problem.streams import check_generator
 
@@ -42,22 +44,25 @@ class LineBranch(Branch):
     def _system(self) -> LineEquations:
         plain = replace(self.setting, centre=0.0)
         silent = self._shape.silent > 0
-        return LineEquations(plain, self.lines, self.blocks, self.signs, silent)
+        ranks = self._shape.ranks
+        return LineEquations(plain, self.lines, self.blocks, self.signs, silent, ranks)
 
     @cached_property
     def _centre(self) -> Floats:
         """Where the biases are counted from, (P,)."""
         s = self.setting
-        outgoing = np.zeros((1, s.width, 1))
-        return s.join(outgoing, np.zeros((1, s.width, s.incoming)), np.zeros((1, 1)))[0]
+        outgoing = np.zeros((1, s.width, s.outputs))
+        constant = np.zeros((1, s.outputs))
+        return s.join(outgoing, np.zeros((1, s.width, s.incoming)), constant)[0]
 
     @property
     def codim(self) -> int:
         """Number of independent equations at a generic point.
 
-        r + (m + m0 - r)(D - 1), and, if sigma has a linear part, D more where a free line has
-        neurons on both sides, else the rank of the target's lines that have; constants count as
-        such a line.
+        r O + (m + m0 - r)(D - 1), and, if sigma has a linear part, O D more where a free line has
+        neurons on both sides, else O times the rank of the target's lines that have; constants
+        count as such a line. With several outputs (O - i)(E - k) of the O D follow from others,
+        (i, k) the ranks and E = D minus the rank of those lines.
         """
         return self._system.codim()
 
@@ -65,13 +70,16 @@ class LineBranch(Branch):
     def generic_rank(self) -> int | None:
         """Rank of the derivative of the function at generic points; None where not stated.
 
-        For D >= 2: r + (r - l)(D - 1), and D more if sigma has a linear part and a group has both
-        sides, or a neuron is a constant that is not 0; else 1 more for an output bias. Samples
+        For D >= 2 and one output: r + (r - l)(D - 1), and D more if sigma has a linear part and a
+        group has both sides, or a neuron is a constant that is not 0; else 1 more for an output
+        bias. For several outputs: from the spans of outgoing weights at a random member. Samples
         see less of it where they are few between kinks.
         """
         s, d = self.setting, self.setting.incoming
         if self._shape.silent or d == 1:
             return None
+        if s.outputs > 1:
+            return rank_of_outputs(self._system, self.sample(np.random.default_rng(0)))
         mixed = 0 in self._shape.pattern or self._shape.mixed_free > 0
         tilted = (self.lines.linear is not None and mixed) or bool(self._system.constants)
         level = int(s.output_bias and not (tilted and s.bias))
@@ -154,49 +162,48 @@ class LineBranch(Branch):
         Silent neurons get a_k of one sign; with both signs they are on other branches, too.
         """
         s, system, rng = self.setting, self._system, check_generator(rng)
-        a, v = rng.normal(size=s.width), np.zeros((s.width, s.incoming))
+        a, v = rng.normal(size=(s.width, s.outputs)), np.zeros((s.width, s.incoming))
         lengths, signs = np.exp(rng.normal(scale=0.5, size=s.width)), np.array(self.signs)
         tilts, vectors, level = self._linear_part(rng)
         for label, block in enumerate(system.labelled):
-            line, total = self.lines.lines[label], float(self.lines.weights[label])
+            line, total = self.lines.lines[label], self.lines.weights[label]
             self._fill(rng, a, v, block, line, total, tilts.get(label), lengths)
         for block in system.free:
             if block in vectors:
-                tilt = float(np.linalg.norm(vectors[block]))
-                line = vectors[block] / tilt
+                tilt, line = vectors[block]
                 if rng.random() < 0.5:
                     line, tilt = -line, -tilt
             else:
                 line, tilt = _unit(rng, s.incoming), None
-            self._fill(rng, a, v, block, line, 0.0, tilt, lengths)
+            self._fill(rng, a, v, block, line, np.zeros(s.outputs), tilt, lengths)
         if self._shape.silent:
-            a = np.abs(a) if rng.random() < 0.5 else -np.abs(a)
+            a = np.abs(a) if rng.random() < 0.5 else -np.abs(a)  # 0 is no mean of them
         else:
             still = list(self.blocks[0])
             v[still, -1] = lengths[still]
         if system.free_level:
             level = self._fill_constants(a, lengths, level / self.lines.per_constant)
         v *= signs[:, None]
-        constant = np.full((1, 1), level if s.output_bias else 0.0)
-        return s.join(a[None, :, None], v[None], constant)[0]
+        constant = level if s.output_bias else np.zeros(s.outputs)
+        return s.join(a[None], v[None], constant[None])[0]
 
-    def _fill_constants(self, a: Floats, lengths: Floats, level: float) -> float:
+    def _fill_constants(self, a: Floats, lengths: Floats, level: Floats) -> Floats:
         """Let the constant neurons make `level`, if they must; return what is left of it."""
         block = list(self._system.constants)
         gains = np.array([self._system.gain(k) for k in block])
         values = gains * lengths[block]
         if self.lines.level_free:
-            return level - float(values @ a[block])
-        a[block] += (level - values @ a[block]) / (values @ values) * values
-        return 0.0
+            return np.asarray(level - values @ a[block])
+        a[block] += np.outer(values / (values @ values), level - values @ a[block])
+        return np.zeros_like(level)
 
     def _linear_part(
         self, rng: np.random.Generator
-    ) -> tuple[dict[int, float], dict[tuple[int, ...], Floats], float]:
-        """Return s_t of the mixed labelled groups, v_j of the mixed free ones, and the constant.
+    ) -> tuple[dict[int, Floats], dict[tuple[int, ...], tuple[Floats, Floats]], Floats]:
+        """Return s_t of the mixed labelled groups, (s_j, u_j) of the mixed free ones, the constant.
 
         They are random as far as the linear condition leaves them free. The constant is in units
-        of its last component.
+        of its last column.
         """
         system, found = self._system, self._system.stratum
         mixed = [t for t, side in enumerate(self._shape.pattern) if side == 0]
@@ -204,18 +211,36 @@ class LineBranch(Branch):
         blocks = system.mixed_free
         if found is None:
             return {}, {}, self.lines.constant
-        parts: dict[tuple[int, ...], Floats] = {}
+        left = found.left
+        parts: dict[tuple[int, ...], tuple[Floats, Floats]] = {}
         if blocks:
-            s = size * rng.normal(size=(found.span.shape[1],))
-            v = size * rng.normal(size=(len(blocks), self.setting.incoming))
-            v[0] = found.left - found.span @ s - v[1:].sum(axis=0)
-            parts = dict(zip(blocks, v, strict=True))
-        else:
-            space = found.solutions
-            assert space is not None
-            s = space.point + space.directions @ (size * rng.normal(size=space.directions.shape[1]))
-        level = float(s[-1]) if found.free_level else self.lines.constant
+            tilts, lines = self._random_pairs(rng, size)
+            left = left - lines.T @ tilts
+            for block, tilt, line in zip(blocks, tilts, lines, strict=True):
+                length = float(np.linalg.norm(line))
+                parts[block] = tilt * length, line / length
+        space = solutions(found.span, left, np.inf)
+        assert space is not None
+        wild = size * rng.normal(size=(space.directions.shape[1], self.setting.outputs))
+        s = space.point + space.directions @ wild
+        level = s[-1] if found.free_level else self.lines.constant
         return dict(zip(mixed, s, strict=False)), parts, level
+
+    def _random_pairs(self, rng: np.random.Generator, size: float) -> tuple[Floats, Floats]:
+        """Return s_j (J, O) and u_j (J, D), not normed, that solve the condition off the span."""
+        system, found = self._system, self._system.stratum
+        assert found is not None
+        k, free, rest = system.pair_ranks[1], len(system.mixed_free), len(found.off)
+        rank, unit = found.off_rank, np.eye(rest)
+        more = np.linalg.qr(rng.normal(size=(rest - rank, k - rank)))[0].T @ unit[rank:]
+        left, _, right = np.linalg.svd(rng.normal(size=(free, k)), full_matrices=False)
+        factors = left * np.exp(rng.normal(scale=0.5, size=k)) @ right  # of moderate inverse
+        across = factors @ np.concatenate([unit[:rank], more])
+        inverse = np.linalg.pinv(across.T, rcond=1e-9)
+        wild = size * rng.normal(size=(free, self.setting.outputs))
+        tilts = inverse @ (found.off @ found.left) + wild - inverse @ (across.T @ wild)
+        lines = across @ found.off + rng.normal(size=(free, found.rank)) @ found.basis
+        return tilts, lines
 
     @property
     def _shape(self) -> LineShape:
@@ -229,24 +254,31 @@ class LineBranch(Branch):
         v: Floats,
         block: tuple[int, ...],
         line: Floats,
-        total: float,
-        tilt: float | None,
+        total: Floats,
+        tilt: Floats | None,
         lengths: Floats,
     ) -> None:
         """Put a group on a line, before signs: sum p = total and, if given, sum eps p = tilt."""
         k = np.array(block)
-        p = rng.normal(size=len(k))
+        p = rng.normal(size=(len(k), len(total)))
         side = np.array([self.signs[i] for i in block])
         if tilt is None:
-            p += (total - p.sum()) / len(k)
+            p += (total - p.sum(axis=0)) / len(k)
         else:
             for sign in (1, -1):
                 part = side == sign
-                p[part] += (0.5 * (total + sign * tilt) - p[part].sum()) / part.sum()
-        a[k] = p / lengths[k]
+                gap = 0.5 * (total + sign * tilt) - p[part].sum(axis=0)
+                p[part] += gap / part.sum()
+        a[k] = p / lengths[k, None]
         v[k] = lengths[k, None] * line
 
     def _meet(self, chosen: Sequence[Branch]) -> Intersection | None:
+        if self.setting.outputs > 1:
+            raise ProblemError(
+                f"the intersection of {self.name} with others is not known for "
+                f"outputs={self.setting.outputs}: what neurons on two sides of a line make is a "
+                "matrix, and closures differ by ranks; use `contains` for single points"
+            )
         systems = [branch._system for branch in chosen if isinstance(branch, LineBranch)]
         return intersect_lines(chosen, systems, self._centre)
 

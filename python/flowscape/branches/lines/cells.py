@@ -82,7 +82,7 @@ class Cell:
                     line = self.target.lines[place]
                     self.union.fix(awake[0], self._value(line, system, awake[0]))
                 rows.append(dict.fromkeys(awake, 1))
-                rights.append(place if label and self.target.weights[place] != 0.0 else None)
+                rights.append(place if label and self.target.weights[place, 0] != 0.0 else None)
         self.sums = Sums(rows, rights)
         silent = any(system.silent for system in systems)
         moving = range(self.setting.width)
@@ -186,11 +186,11 @@ class Cell:
     def right(self) -> Floats:
         """L': what fixed t leave of the target's linear part, (D,)."""
         assert self.target.linear is not None
-        rest = np.array(self.target.linear, dtype=np.float64)
+        rest = self.target.linear[0].copy()
         for one in self._labelled:
             assert one.line is not None
             for name, factor in (self.sums.value(one.tilt) or {}).items():
-                rest -= float(factor) * float(self.target.weights[int(name)]) * one.line
+                rest -= float(factor) * float(self.target.weights[int(name), 0]) * one.line
         return rest
 
     @cached_property
@@ -219,7 +219,7 @@ class Cell:
             return 0
         if self.level_free:
             return 1
-        return 0 if target.constant == 0.0 else None
+        return None if target.constant.any() else 0
 
     def codim_bundle(self) -> int | None:
         """Return the equations of the affine part where a t of `pairs` is not 0, None if empty."""

@@ -1,4 +1,4 @@
-r"""Which solutions of the equations of a stratum are limits of its points.
+r"""Which solutions of the equations of a stratum are limits of its points, for one output.
 
 At a limit some neurons have v_k = 0 ("still"). They can start again only with p_k = a_k |v_k| of
 the sign of a_k, so sums that they make alone may be able to move one way only. A solution is a
@@ -86,9 +86,9 @@ class Moves:
             ones = np.ones((len(rows), 1))
             last = np.zeros(kernel.shape[1] + 1)
             last[-1] = 1.0
-            return not _in_cone(np.concatenate([rows, ones], axis=1), last)
+            return not in_cone(np.concatenate([rows, ones], axis=1), last)
         wanted = [sign * kernel[i] for i, free in enumerate(self.free) if free for sign in (1, -1)]
-        return any(np.linalg.norm(g) > _RANK and not _in_cone(rows, -g) for g in wanted)
+        return any(np.linalg.norm(g) > _RANK and not in_cone(rows, -g) for g in wanted)
 
 
 class Edge:
@@ -159,7 +159,7 @@ class Edge:
         return 1 if ahead >= 0.0 else -1
 
 
-def _in_cone(rows: Floats, vector: Floats) -> bool:
+def in_cone(rows: Floats, vector: Floats) -> bool:
     """Whether a vector is a combination of rows with factors >= 0 (by all independent subsets)."""
     if np.linalg.norm(vector) <= _ZERO:
         return True

@@ -12,8 +12,10 @@ from functools import cached_property, partial
 import numpy as np
 from numpy.typing import NDArray
 
+from flowscape.branches.fibres import Ranks, fibre_components
 from flowscape.branches.lines.closure import BOTH, Edge
 from flowscape.branches.lines.groups import LineGroups
+from flowscape.branches.lines.limits import VectorEdge
 from flowscape.branches.lines.rows import LineRows
 from flowscape.branches.location.nearest import nearest_zero
 from flowscape.branches.partitions import Blocks
@@ -22,6 +24,8 @@ Floats = NDArray[np.float64]
 
 _INSIDE = 1e-12
 """A neuron is on the wrong side beyond this part of 1 + |theta|."""
+_OBEYED = 1e-11
+"""Values of equations below this part of the squared size are round-off."""
 _LENGTH = 0.1
 """Least length of the w_k where a search begins inside a set."""
 
@@ -32,11 +36,31 @@ class LineEquations(LineGroups):
 
     @cached_property
     def linear_rows(self) -> Floats:
-        """Rows R of the equations on the affine function of all neurons, (rho, D)."""
-        rows = np.eye(self.setting.incoming)
+        """Combinations M of the equations on the affine function of all neurons, (rho, O, D).
+
+        Independent at points whose ranks are those of the component and whose ranges are in
+        general position to the directions that are left out.
+        """
+        unit, outputs = np.eye(self.setting.incoming), np.eye(self.setting.outputs)
         if self.stratum is None:
-            return rows[-1:] if self.free_level else rows[:0]
-        return rows if self.mixed_free else self.stratum.basis.reshape(-1, len(rows))
+            return _products(outputs, unit[-1:] if self.free_level else unit[:0])
+        if not self.mixed_free:
+            return _products(outputs, self.stratum.basis.reshape(-1, len(unit)))
+        if self.ranks is None:
+            return _products(outputs, unit)
+        return self._without_corner(self.stratum.outputs, self.stratum.off)
+
+    def _without_corner(self, outputs: Floats, off: Floats) -> Floats:
+        """Return the products of rows that are independent for the ranks (i, k).
+
+        The last O - i rows of `outputs` by the last rows of `off` but k follow from the others.
+        """
+        assert self.stratum is not None
+        assert self.ranks is not None
+        i, k = self.ranks
+        inside = self.stratum.basis.reshape(-1, self.setting.incoming)
+        parts = [_products(outputs, inside), _products(outputs[:i], off)]
+        return np.concatenate([*parts, _products(outputs[i:], off[:k])])
 
     @cached_property
     def normals(self) -> list[Floats]:
@@ -46,13 +70,18 @@ class LineEquations(LineGroups):
     def codim(self) -> int:
         """Return the number of equations."""
         s, d = self.setting, self.setting.incoming
-        out = int(s.output_bias and not self.free_level)
+        out = s.outputs * int(s.output_bias and not self.free_level)
         if self.silent:
             return s.width * d + out
         r = len(self.blocks) - 1
-        return r + (s.width + self.m0 - r) * (d - 1) + len(self.linear_rows) + out
+        return r * s.outputs + (s.width + self.m0 - r) * (d - 1) + len(self.linear_rows) + out
 
-    def system(self, theta: Floats, still: frozenset[int] = frozenset()) -> tuple[Floats, Floats]:
+    def system(
+        self,
+        theta: Floats,
+        still: frozenset[int] = frozenset(),
+        affine: Floats | None = None,
+    ) -> tuple[Floats, Floats]:
         """Return values (E,) and derivative (E, P) at a point (P,).
 
         Parameters
@@ -60,6 +89,8 @@ class LineEquations(LineGroups):
         theta : (P,) ndarray
         still : frozenset of int
             Neurons with v_k = 0 in place of the equations of their lines.
+        affine : (rho, O, D) ndarray, optional
+            Other combinations than `linear_rows`.
         """
         s, every = self.setting, np.eye(self.setting.incoming)
         rows = LineRows(s, theta)
@@ -83,13 +114,14 @@ class LineEquations(LineGroups):
                 if k != first and k not in still:
                     rows.parallel(k, first)
             rows.free_sum(block, self.signs, first)
-        if len(self.linear_rows):
-            self._add_affine(rows)
+        affine = self.linear_rows if affine is None else affine
+        if len(affine):
+            self._add_affine(rows, affine)
         if s.output_bias and not self.free_level:
             rows.constant(self.target.constant)
         return rows.arrays()
 
-    def _add_affine(self, rows: LineRows) -> None:
+    def _add_affine(self, rows: LineRows, matrices: Floats) -> None:
         """Demand the target's affine function: of lines, constant neurons, and an output bias."""
         target, s = self.target, self.setting
         turns = np.zeros(s.width)
@@ -98,9 +130,9 @@ class LineEquations(LineGroups):
         total = target.linear
         tilt = 0.0 if total is None else 1.0
         if total is None:
-            total = target.constant * np.eye(s.incoming)[-1]
+            total = np.outer(target.constant, np.eye(s.incoming)[-1])
         output = target.per_constant if target.level_free else 0.0
-        rows.affine(self.linear_rows, total, tilt, turns, output)
+        rows.affine(matrices, total, tilt, turns, output)
 
     def nearest(self, theta: Floats) -> Floats | None:
         """Return the nearest member of the closure that the local search finds, or None.
@@ -110,8 +142,9 @@ class LineEquations(LineGroups):
         with all neurons on their sides and does not leave them.
         """
         still: frozenset[int] = frozenset()
+        affine = self._rows_at(self._start(theta, still))
         while not any(set(block) <= still for block in self.blocks[1:]):
-            system = partial(self.system, still=still)
+            system = partial(self.system, still=still, affine=affine)
             found = nearest_zero(system, theta, self._start(theta, still))
             if found is None:
                 break
@@ -121,7 +154,44 @@ class LineEquations(LineGroups):
             if not wrong:
                 break
             still |= wrong
-        return nearest_zero(self.system, theta, self._inside(theta), self._is_member)
+        inside = self._inside(theta)
+        system = partial(self.system, affine=self._rows_at(inside))
+        return nearest_zero(system, theta, inside, self._is_member)
+
+    def _rows_at(self, theta: Floats) -> Floats | None:
+        """Return combinations as `linear_rows` that are independent near a point.
+
+        For its own ranges of s_j and u_j, by the size of their singular values.
+        """
+        found = self.stratum
+        if self.ranks is None or found is None:
+            return None
+        lines = np.array([self.along(theta, block) for block in self.mixed_free])
+        tilts = [
+            sum(self.a(theta, k) * (self.v(theta, k) @ line) for k in block)
+            for line, block in zip(lines, self.mixed_free, strict=True)
+        ]
+        turned = []
+        for basis, factor in ((found.outputs, np.array(tilts)), (found.off, lines)):
+            head, rest = basis[: found.off_rank], basis[found.off_rank :]
+            turned.append(np.concatenate([head, np.linalg.svd(rest @ factor.T)[0].T @ rest]))
+        return self._without_corner(*turned)
+
+    @property
+    def _all_rows(self) -> Floats | None:
+        """All combinations, where they are not independent."""
+        s = self.setting
+        return None if self.ranks is None else _products(np.eye(s.outputs), np.eye(s.incoming))
+
+    @property
+    def pair_ranks(self) -> Ranks:
+        """The ranks of a component with mixed free groups, for one output, too."""
+        assert self.stratum is not None
+        if self.ranks is not None:
+            return self.ranks
+        sizes = 1, len(self.stratum.off), len(self.mixed_free), self.stratum.off_rank
+        (found,) = (ranks for ranks in fibre_components(*sizes) if ranks[0] > 0)
+        return found
 
     def _inside(self, theta: Floats) -> Floats:
         """Return a member with all v_k != 0 on their sides and, if possible, their lengths.
@@ -131,15 +201,10 @@ class LineEquations(LineGroups):
         s, start = self.setting, theta.copy()
         lines = self._best_lines(theta)
         if self.mixed_free and self.stratum is not None:
-            # the lines of all but one are kept, with linear parts of their own length
-            first, *others = (self.blocks[1:].index(block) for block in self.mixed_free)
-            rest = self.stratum.left.copy()
-            for place in others:
-                rest -= max(float(np.linalg.norm(rest)), 1.0) * lines[place]
-            if self.stratum.free_level:  # the constants take up what the line leaves
-                rest[-1] = lines[first][-1] * float(np.linalg.norm(rest[:-1]))
-            if np.linalg.norm(rest) > self.target.tol:
-                lines[first] = rest / np.linalg.norm(rest)
+            places = [self.blocks[1:].index(block) for block in self.mixed_free]
+            kept = self._solvable(np.array([lines[place] for place in places]))
+            for place, line in zip(places, kept, strict=True):
+                lines[place] = line
         for line, block in zip(lines, self.blocks[1:], strict=True):
             for k in block:
                 v = self.v(start, k)
@@ -148,11 +213,29 @@ class LineEquations(LineGroups):
             v = self.v(start, k)
             v[:-1] = 0.0
             v[-1] = 0.0 if self.silent else self.signs[k] * max(abs(float(v[-1])), _LENGTH)
-        values, jacobian = self.system(start)
-        linear = [s.a_index(k, 0) for k in range(s.width)]
-        linear += [s.c_index(0)] if s.output_bias else []
+        values, jacobian = self.system(start, affine=self._all_rows)
+        linear = [s.a_index(k, o) for k in range(s.width) for o in range(s.outputs)]
+        linear += [s.c_index(o) for o in range(s.outputs)] if s.output_bias else []
         start[linear] -= np.linalg.lstsq(jacobian[:, linear], values, rcond=None)[0]
         return start
+
+    def _solvable(self, lines: Floats) -> Floats:
+        """Return lines (J, D) near some for which the s_j can solve the linear condition.
+
+        Off the span they must have rank k, and what is off in L' among their combinations.
+        """
+        found, (_, k) = self.stratum, self.pair_ranks
+        assert found is not None
+        across, rank = lines @ found.off.T, found.off_rank
+        more = np.linalg.svd(across[:, rank:])[2][: k - rank] @ found.off[rank:]
+        frame = np.concatenate([found.off[:rank], more])
+        basis = np.concatenate([found.basis.reshape(-1, lines.shape[1]), frame])
+        parts = lines @ basis.T
+        least = np.linalg.svd(lines @ frame.T, compute_uv=False).min(initial=1.0)
+        if min(least, float(np.linalg.norm(parts, axis=1).min())) < _LENGTH:
+            parts += 0.5 * np.cos(1.0 + np.arange(parts.size)).reshape(parts.shape)
+        moved = parts @ basis
+        return np.asarray(moved / np.linalg.norm(moved, axis=1, keepdims=True))
 
     def _is_member(self, theta: Floats) -> bool:
         """Whether a solution of the equations is in the closure."""
@@ -200,6 +283,8 @@ class LineEquations(LineGroups):
         """Whether a solution on the right sides is a limit of points of the stratum."""
         if self.silent:
             return True
+        if self.setting.outputs > 1:
+            return self._obeys(theta) and VectorEdge(self, theta).is_limit(self.balanced)
         edge = Edge(self, theta)
         for block in self.balanced:
             if edge.way(block) != BOTH:
@@ -209,6 +294,16 @@ class LineEquations(LineGroups):
         moves = edge.moves()
         return moves is None or moves.exist()
 
+    def _obeys(self, theta: Floats) -> bool:
+        """Whether equations hold that follow from the others at generic points only."""
+        if self.ranks is None:
+            return True
+        s = self.setting
+        rows = LineRows(s, theta)
+        self._add_affine(rows, _products(np.eye(s.outputs), np.eye(s.incoming)))
+        size = 1.0 + float(np.abs(theta).max()) + self.target.size
+        return bool(np.abs(rows.arrays()[0]).max() <= _OBEYED * size**2)
+
     @cached_property
     def balanced(self) -> Blocks:
         """Neurons whose a_k |v_k| add up to 0."""
@@ -217,10 +312,16 @@ class LineEquations(LineGroups):
             return tuple(found)
         block, (weight,) = self.labelled[0], self.target.weights
         if self.target.linear is None:
-            return (block,) if weight == 0.0 else ()
+            return () if weight.any() else (block,)
         for sign in (1, -1):
             side = tuple(k for k in block if self.signs[k] == sign)
-            total = 0.5 * (weight + sign * self.target.linear)
+            total = 0.5 * (weight + sign * self.target.linear[:, 0])
             if side and np.linalg.norm(total) <= self.target.tol:
                 found.append(side)
         return tuple(found)
+
+
+def _products(outputs: Floats, rows: Floats) -> Floats:
+    """Return all matrices o r^T, (n, O, D)."""
+    every = outputs[None, :, :, None] * rows[:, None, None, :]
+    return np.asarray(every.reshape(-1, outputs.shape[1], rows.shape[1]))

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from flowscape.branches.branch import Branch
 from flowscape.branches.family import Branches, Orbit
+from flowscape.branches.lines.bounds import free_bound, labelled_bound
 from flowscape.branches.lines.branch import LineBranch
 from flowscape.branches.lines.location import LineSearch, LineSets, line_sets
 from flowscape.branches.lines.shapes import LineShape, count_line_sets, line_shapes
@@ -25,7 +26,7 @@ from flowscape.problem.network import TwoLayer
 from flowscape.problem.symmetry import symmetry
 from flowscape.problem.teacher import Teacher
 
-__all__ = ["LineBranches", "check_line_student"]
+__all__ = ["LineBranches"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -49,7 +50,6 @@ class LineBranches(Branches):
     """
 
     def __init__(self, net: TwoLayer, teacher: Teacher) -> None:
-        check_line_student(net)
         self.net, self.teacher = net, teacher
         self.setting = _setting(net)
         self.lines: LineTarget = line_target(net, teacher)
@@ -57,7 +57,7 @@ class LineBranches(Branches):
         self.message = self._why_empty()
 
     def _why_empty(self) -> str:
-        if self.lines.constant != 0.0 and not (self.setting.output_bias or self.setting.bias):
+        if self.lines.constant.any() and not (self.setting.output_bias or self.setting.bias):
             return (
                 "the target has an output bias, and the student has none; no such network "
                 "recovers it"
@@ -75,8 +75,9 @@ class LineBranches(Branches):
         """Least number of neurons over the patterns of sides that are components."""
         if self.lines.is_zero:
             return 1
-        m0, pairs = self.lines.m0, (0,) if self.setting.incoming == 1 else (0, 1, 2, 3)
-        constants = ((0, 0), (1, 0), (0, 1), (1, 1)) if self.setting.bias else ((0, 0),)
+        m0, s = self.lines.m0, self.setting
+        pairs = range(min(s.outputs, s.incoming) + 3 if s.incoming > 1 else 1)
+        constants = ((0, 0), (1, 0), (0, 1), (1, 1)) if s.bias else ((0, 0),)
         return min(
             m0 + pattern.count(MIXED) + 2 * j + sum(sides)
             for pattern in patterns(self.lines, m0)
@@ -198,9 +199,9 @@ class LineBranches(Branches):
         Distances beyond `most` may be infinity, with rank -1.
         """
         shape = self.shapes[orbit]
-        incoming = self.setting.split(batch)[1]
+        parts = *self.setting.split(batch)[:2], self.lines, shape
         members = [shape.member(rank) for rank in range(shape.n_sets)]
-        bounds = np.stack([_bound(incoming, self.lines, shape, m) for m in members], axis=1)
+        bounds = np.stack([_bound(*parts, member) for member in members], axis=1)
         best, index = np.full(len(batch), np.inf), np.full(len(batch), -1, dtype=np.int64)
         for b, row in enumerate(batch):
             for rank in np.argsort(bounds[b], kind="stable"):
@@ -228,9 +229,13 @@ class LineBranches(Branches):
 
 
 def _bound(
-    incoming: Floats, lines: LineTarget, shape: LineShape, member: tuple[Blocks, tuple[int, ...]]
+    outgoing: Floats,
+    incoming: Floats,
+    lines: LineTarget,
+    shape: LineShape,
+    member: tuple[Blocks, tuple[int, ...]],
 ) -> Floats:
-    """Return a lower bound on the distance: from the w_k alone, (B,)."""
+    """Return a lower bound (B,) on the distance: group by group, without the affine function."""
     blocks, signs = member
     still = incoming[:, list(blocks[0])]
     total = (still**2).sum(axis=(1, 2))
@@ -238,14 +243,14 @@ def _bound(
         sides = still[:, :, -1] * np.array([signs[k] for k in blocks[0]])
         total -= (np.maximum(sides, 0.0) ** 2).sum(axis=1)
     head = 1 + len(shape.labelled_sides)
-    for line, block in zip(lines.lines, blocks[1:head], strict=False):
+    for place, block in enumerate(blocks[1:], start=1):
         k = list(block)
-        along = incoming[:, k] @ line * np.array([signs[i] for i in k])
-        total += (incoming[:, k] ** 2).sum(axis=(1, 2)) - (np.maximum(along, 0.0) ** 2).sum(axis=1)
-    for block in blocks[head:]:
-        if len(block) > 1:
-            values = np.linalg.svd(incoming[:, list(block)], compute_uv=False)
-            total += (values[:, 1:] ** 2).sum(axis=1)
+        a, y = outgoing[:, k], incoming[:, k] * np.array([signs[i] for i in k])[:, None]
+        if place < head:
+            total += labelled_bound(a, y, lines.lines[place - 1], lines.weights[place - 1])
+        else:
+            values = np.linalg.svd(y, compute_uv=False)
+            total += np.maximum(free_bound(a, y), (values[:, 1:] ** 2).sum(axis=1))
     return np.sqrt(np.maximum(total, 0.0))
 
 
@@ -271,21 +276,11 @@ def _decide(distances: Floats, indices: Ints, tol: float) -> Location:
     )
 
 
-def check_line_student(net: TwoLayer) -> None:
-    """Refuse positively homogeneous students that are not derived, with the reason."""
-    name = f"activation={str(net.activation)!r}"
-    if net.outputs > 1:
-        raise ProblemError(
-            f"outputs={net.outputs} with {name}: the linear parts of the groups add up to a "
-            "matrix, with conditions on its rank that are not derived; use one output"
-        )
-
-
 def _setting(net: TwoLayer) -> Setting:
     return Setting(
         width=net.width,
         inputs=net.inputs,
-        outputs=1,
+        outputs=net.outputs,
         bias=net.bias,
         output_bias=net.output_bias,
         signed=False,

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from flowscape.branches.fibres import Ranks
 from flowscape.branches.lines.strata import Stratum, stratum
 from flowscape.branches.lines.target import LineTarget
 from flowscape.branches.partitions import Blocks
@@ -24,7 +25,7 @@ class LineGroups:
     Attributes
     ----------
     setting : Setting
-        The student, one output; biases are counted from its centre, which is 0 here.
+        The student; biases are counted from its centre, which is 0 here.
     target : LineTarget
     blocks : tuple of tuple of int
         Silent or constant neurons, labelled groups, free groups.
@@ -32,6 +33,8 @@ class LineGroups:
         eps_k.
     silent : bool
         Whether the neurons of the first block are silent: v = 0.
+    ranks : (int, int) or None
+        Of the component (`strata.components`), for several outputs and mixed free groups.
     """
 
     setting: Setting
@@ -39,6 +42,7 @@ class LineGroups:
     blocks: Blocks
     signs: tuple[int, ...]
     silent: bool
+    ranks: Ranks | None = None
 
     @property
     def labelled(self) -> Blocks:
@@ -83,6 +87,11 @@ class LineGroups:
         sides = [{self.signs[k] for k in block} for block in self.labelled]
         pattern = tuple(0 if len(s) == 2 else s.pop() for s in sides)
         return stratum(self.target, pattern, self.free_level)
+
+    def a(self, theta: Floats, k: int) -> Floats:
+        """Return a_k of a point (P,), as a view."""
+        first = self.setting.a_index(k, 0)
+        return theta[first : first + self.setting.outputs]
 
     def v(self, theta: Floats, k: int) -> Floats:
         """Return v_k of a point (P,), as a view."""

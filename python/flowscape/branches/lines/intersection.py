@@ -209,7 +209,7 @@ def _attempt(cell: Cell, bundle: bool, rng: np.random.Generator) -> Floats | Non
     lines = {one: _unit(rng, s.incoming) if one.line is None else one.line for one in cell.classes}
     rows, right = list(cell.rows), []
     for system in cell.systems:
-        weights = [*target.weights] if system.m0 else []
+        weights = [*target.weights[:, 0]] if system.m0 else []
         right += [*weights, *[0.0] * (len(system.blocks) - 1 - len(weights))]
     level = rng.normal() if target.level_free else 0.0
     if not bundle:
@@ -264,7 +264,7 @@ def _affine(cell: Cell, lines: dict[LineClass, Floats]) -> tuple[Floats, Floats]
         if not target.bias:
             return np.zeros((0, s.width + 1)), np.zeros(0)
         level = np.append(cell.gains, float(target.level_free))
-        return level[None], np.array([target.constant])
+        return level[None], target.constant
     rows = np.zeros((s.incoming, s.width + 1))
     for one, line in lines.items():
         if not one.constant:
@@ -272,7 +272,7 @@ def _affine(cell: Cell, lines: dict[LineClass, Floats]) -> tuple[Floats, Floats]
     if target.bias:
         rows[:, :-1] += np.outer(last, cell.gains * target.per_constant)
         rows[:, -1] = last * float(target.level_free)
-    return rows, np.asarray(target.linear)
+    return rows, target.linear[0]
 
 
 def _written(
@@ -285,7 +285,7 @@ def _written(
             length = float(np.exp(rng.normal(scale=0.5)))
             a[k], v[k] = p[k] / length, sign * length * line
     # without hidden biases the output bias is the target's
-    constant = level / target.per_constant if target.level_free else target.constant
+    constant = level / target.per_constant if target.level_free else float(target.constant[0])
     parts = a[None, :, None], v[None], np.full((1, 1), constant if s.output_bias else 0.0)
     return np.asarray(s.join(*parts)[0])
 

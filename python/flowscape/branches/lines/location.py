@@ -83,7 +83,7 @@ class LineSearch:
         self.batch = batch
         outgoing, self.incoming, constant = setting.split(batch)
         self.a = outgoing[:, :, 0]
-        self.constant = (constant[:, 0] - lines.constant) ** 2 * float(setting.output_bias)
+        self.constant = (constant[:, 0] - lines.constant[0]) ** 2 * float(setting.output_bias)
         self.room = _INSIDE * (1.0 + np.abs(batch).max(axis=1))
         self._memo: dict[tuple[tuple[int, ...], int | None, tuple[int, ...]], Floats] = {}
 
@@ -114,11 +114,11 @@ class LineSearch:
         key = block, label, row
         if key not in self._memo:
             k = list(block)
-            a, y = self.a[:, k], self.incoming[:, k] * np.array(row)[:, None]
+            a, y = self.a[:, k, None], self.incoming[:, k] * np.array(row)[:, None]
             if label is None:
                 self._memo[key] = free_bound(a, y)
             else:
-                parts = self.lines.lines[label], float(self.lines.weights[label])
+                parts = self.lines.lines[label], self.lines.weights[label]
                 self._memo[key] = labelled_bound(a, y, *parts)
         return self._memo[key]
 
@@ -240,13 +240,13 @@ def line_sets(setting: Setting, lines: LineTarget, shape: LineShape) -> LineSets
     kept = [*equations.labelled, *(b for b in equations.free if len(b) > 1)]
     system = LineSystem(
         lines=lines.lines,
-        weights=lines.weights[: len(equations.labelled)],
+        weights=lines.weights[: len(equations.labelled), 0],
         labelled=tuple(len(b) for b in equations.labelled),
         free=tuple(len(b) for b in equations.free if len(b) > 1),
         stratum=equations.stratum,
         size=lines.size,
         mixed=tuple(len({eps[k] for k in b}) == 2 for b in kept),
-        rows=equations.linear_rows,
+        rows=equations.linear_rows[:, 0],
     )
     return LineSets(
         system=system,

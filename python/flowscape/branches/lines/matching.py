@@ -42,19 +42,20 @@ def match_lines(net: TwoLayer, theta: Floats, teacher: Teacher, tol: float) -> L
     target = line_target(net, teacher)
     a, v, constant = neurons_of(net, theta)
     lengths = np.linalg.norm(v, axis=1)
-    p = a * lengths
-    silent = (lengths <= tol) & (np.abs(p) <= tol)
+    p = a * lengths[:, None]
+    silent = (lengths <= tol) & (np.linalg.norm(p, axis=1) <= tol)
     heads = np.linalg.norm(v[:, : net.inputs], axis=1)
     level = ~silent & (heads <= tol * lengths) if net.bias else np.zeros_like(silent)
     units = v / np.where(silent, 1.0, lengths)[:, None]
     groups, firsts = _on_lines(units, ~silent & ~level, tol)
-    sums = np.array([p[groups == g].sum() for g in range(len(firsts))])
+    sums = np.array([p[groups == g].sum(axis=0) for g in range(len(firsts))])
+    sums = sums.reshape(-1, net.outputs)
     signs = np.ones(net.width, dtype=np.int64)
     for g, first in enumerate(firsts):
         members = groups == g
         signs[members] = np.where(units[members] @ units[first] >= 0.0, 1, -1)
     labels = np.where(groups >= 0, FREE, np.where(level, CONSTANT, SILENT))
-    incoming, outgoing = np.full(target.m0, np.inf), np.abs(target.weights)
+    incoming, outgoing = np.full(target.m0, np.inf), np.linalg.norm(target.weights, axis=1)
     pairs = _pair(units[firsts], sums, target)
     for g, t in pairs:
         members = groups == g
@@ -62,7 +63,7 @@ def match_lines(net: TwoLayer, theta: Floats, teacher: Teacher, tol: float) -> L
         labels[members] = t
         turned = units[members] * signs[members, None]
         incoming[t] = np.linalg.norm(turned - target.lines[t], axis=1).max()
-        outgoing[t] = abs(sums[g] - target.weights[t])
+        outgoing[t] = np.linalg.norm(sums[g] - target.weights[t])
     free = [g for g in range(len(firsts)) if all(g != other for other, _ in pairs)]
     heads_off, level_off = _affine_errors(target, net, a, v, level, constant)
     return LineMatching(
@@ -71,7 +72,7 @@ def match_lines(net: TwoLayer, theta: Floats, teacher: Teacher, tol: float) -> L
         signs=signs,
         incoming_error=incoming,
         outgoing_error=outgoing,
-        free_error=float(np.abs(sums[free]).max(initial=0.0)),
+        free_error=float(np.linalg.norm(sums[free], axis=1).max(initial=0.0)),
         constant_error=level_off,
         linear_error=heads_off,
         notes=_notes(silent, level, groups),
@@ -100,7 +101,8 @@ def _pair(units: Floats, sums: Floats, target: LineTarget) -> list[tuple[int, in
     for g, unit in enumerate(units):
         for t, line in enumerate(target.lines):
             apart = min(np.linalg.norm(unit - line), np.linalg.norm(unit + line))
-            offers.append((float(np.hypot(apart, sums[g] - target.weights[t])), g, t))
+            wrong = np.linalg.norm(sums[g] - target.weights[t])
+            offers.append((float(np.hypot(apart, wrong)), g, t))
     pairs: list[tuple[int, int]] = []
     for _, g, t in sorted(offers):
         if all(g != other and t != label for other, label in pairs):
@@ -114,19 +116,20 @@ def _affine_errors(
     a: Floats,
     v: Floats,
     level: NDArray[np.bool_],
-    constant: float,
+    constant: Floats,
 ) -> tuple[float, float]:
     """Return how far the affine functions are apart, the linear part and the constant."""
     slope = 0.5 * (target.gains[0] - target.gains[1])
-    total = slope * (a[~level] @ v[~level])
+    total = slope * (a[~level].T @ v[~level])
     if target.linear is not None:
         total = total - slope * target.linear
     if not net.bias:
-        return float(np.linalg.norm(total)), abs(constant - target.constant)
+        return float(np.linalg.norm(total)), float(np.linalg.norm(constant - target.constant))
     # a constant neuron is affine where its kink is far away: slope sigma'(b)
     slopes = np.where(v[level, -1] >= 0.0, target.gains[0], -target.gains[1])
-    total = total + (a[level] * slopes) @ v[level]
-    return float(np.linalg.norm(total[:-1])), abs(total[-1] + constant - target.constant)
+    total = total + (a[level] * slopes[:, None]).T @ v[level]
+    left = total[:, -1] + constant - target.constant
+    return float(np.linalg.norm(total[:, :-1])), float(np.linalg.norm(left))
 
 
 def _notes(silent: NDArray[np.bool_], level: NDArray[np.bool_], groups: Ints) -> tuple[str, ...]:

@@ -182,7 +182,7 @@ class LinePairs:
         """Put in rows @ (sum over the mixed groups of eps_k a_k y_k - L')."""
         system, n, m = self.system, self.a.shape[1], self.s.shape[1]
         assert system.stratum is not None
-        values -= system.rows @ system.stratum.left
+        values -= system.rows @ system.stratum.left[:, 0]
         for group, place in enumerate(system.places):
             if not system.mixed[group]:
                 continue

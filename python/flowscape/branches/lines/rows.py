@@ -13,12 +13,12 @@ Floats = NDArray[np.float64]
 
 
 class LineRows:
-    """Collects values and derivatives of equations at a point (P,) of a student with one output."""
+    """Collects values and derivatives of equations at a point (P,) of a student."""
 
     def __init__(self, setting: Setting, theta: Floats) -> None:
         self.s = setting
         outgoing, incoming, constant = (part[0] for part in setting.split(theta[None]))
-        self.a, self.w, self.c = outgoing[:, 0], incoming, constant
+        self.a, self.w, self.c = outgoing, incoming, constant
         self._values: list[float] = []
         self._rows: list[Floats] = []
 
@@ -43,7 +43,8 @@ class LineRows:
 
     def silence(self, k: int) -> None:
         """Demand a_k = 0."""
-        self._add(self.a[k])[self.s.a_index(k, 0)] = 1.0
+        for o in range(self.s.outputs):
+            self._add(self.a[k, o])[self.s.a_index(k, o)] = 1.0
 
     def parallel(self, k: int, first: int) -> None:
         """Demand w_k parallel to w_first != 0: the minors with its largest component."""
@@ -56,48 +57,51 @@ class LineRows:
                 row[self.s.v_index(first, i)], row[self.s.v_index(first, j)] = w[j], -w[i]
 
     def labelled_sum(
-        self, block: tuple[int, ...], signs: Sequence[int], line: Floats, weight: float
+        self, block: tuple[int, ...], signs: Sequence[int], line: Floats, weight: Floats
     ) -> None:
         """Demand sum eps_k a_k (line . w_k) = weight."""
         along = {k: signs[k] * float(self.w[k] @ line) for k in block}
-        row = self._add(sum(self.a[k] * along[k] for k in block) - weight)
-        for k in block:
-            row[self.s.a_index(k, 0)] = along[k]
-            row[self._slot(k)] = signs[k] * self.a[k] * line
+        for o in range(self.s.outputs):
+            row = self._add(sum(self.a[k, o] * along[k] for k in block) - weight[o])
+            for k in block:
+                row[self.s.a_index(k, o)] = along[k]
+                row[self._slot(k)] = signs[k] * self.a[k, o] * line
 
     def free_sum(self, block: tuple[int, ...], signs: Sequence[int], first: int) -> None:
         """Demand sum eps_k a_k (w_k . w_first) = 0."""
         u = self.w[first]
         along = {k: signs[k] * float(self.w[k] @ u) for k in block}
-        row = self._add(sum(self.a[k] * along[k] for k in block))
-        for k in block:
-            row[self.s.a_index(k, 0)] = along[k]
-            row[self._slot(k)] += signs[k] * self.a[k] * u
-            row[self._slot(first)] += signs[k] * self.a[k] * self.w[k]
+        for o in range(self.s.outputs):
+            row = self._add(sum(self.a[k, o] * along[k] for k in block))
+            for k in block:
+                row[self.s.a_index(k, o)] = along[k]
+                row[self._slot(k)] += signs[k] * self.a[k, o] * u
+                row[self._slot(first)] += signs[k] * self.a[k, o] * self.w[k]
 
     def affine(
-        self, matrix: Floats, total: Floats, tilt: float, turns: Floats, output: float
+        self, matrices: Floats, total: Floats, tilt: float, turns: Floats, output: float
     ) -> None:
-        """Demand matrix @ (tilt sum a_k v_k + e (sum turns_k a_k b_k + output c) - total) = 0.
+        """Demand <M, tilt sum a_k v_k^T + (sum turns_k a_k b_k + output c) e^T - total> = 0.
 
-        e is the last unit vector.
+        For every M (O, D) of `matrices`; e is the last unit vector.
         """
-        a, v = self.a, self.w
-        gap = tilt * (a @ v) - total
-        gap[-1] += (turns * a) @ v[:, -1] + output * self.c[0]
-        for normal in matrix:
-            row = self._add(normal @ gap)
-            for k in range(self.s.width):
-                factor = tilt * normal
-                factor[-1] += turns[k] * normal[-1]
-                row[self.s.a_index(k, 0)] = factor @ v[k]
-                row[self._slot(k)] = a[k] * factor
-            if self.s.output_bias:
-                row[self.s.c_index(0)] = output * normal[-1]
+        s, a, v = self.s, self.a, self.w
+        gap = tilt * (a.T @ v) - total
+        gap[:, -1] += a.T @ (turns * v[:, -1]) + output * self.c
+        for matrix in matrices:
+            row = self._add(float((matrix * gap).sum()))
+            for k in range(s.width):
+                factor = tilt * matrix
+                factor[:, -1] += turns[k] * matrix[:, -1]
+                row[s.a_index(k, 0) : s.a_index(k, 0) + s.outputs] = factor @ v[k]
+                row[self._slot(k)] = a[k] @ factor
+            if s.output_bias:
+                row[s.c_index(0) : s.c_index(0) + s.outputs] = output * matrix[:, -1]
 
-    def constant(self, value: float) -> None:
+    def constant(self, value: Floats) -> None:
         """Demand c = value."""
-        self._add(self.c[0] - value)[self.s.c_index(0)] = 1.0
+        for o in range(self.s.outputs):
+            self._add(self.c[o] - value[o])[self.s.c_index(o)] = 1.0
 
     def arrays(self) -> tuple[Floats, Floats]:
         """Return values (E,) and derivative (E, P)."""

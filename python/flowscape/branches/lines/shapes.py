@@ -12,7 +12,8 @@ from functools import cached_property
 from itertools import combinations_with_replacement, groupby, product
 from math import comb, factorial
 
-from flowscape.branches.lines.strata import MANY, MIXED, Levels, Pattern, is_component, patterns
+from flowscape.branches.fibres import Ranks
+from flowscape.branches.lines.strata import MIXED, PLAIN, Levels, Pattern, components, patterns
 from flowscape.branches.lines.target import LineTarget
 from flowscape.branches.partitions import (
     Blocks,
@@ -42,12 +43,15 @@ class LineShape:
         Numbers of neurons on both sides of free lines, the larger one first.
     constant_sides : (int, int)
         Numbers of constant neurons, w = 0, with b > 0 and b < 0 (about the kink).
+    ranks : (int, int) or None
+        Of the component (`strata.components`), for several outputs and mixed free groups.
     """
 
     silent: int
     labelled_sides: tuple[Sides, ...]
     free_sides: tuple[Sides, ...]
     constant_sides: Sides = (0, 0)
+    ranks: Ranks | None = None
 
     @property
     def labelled(self) -> tuple[int, ...]:
@@ -159,6 +163,8 @@ class LineShape:
             parts.append(f"silent {self.silent}")
         if any(self.constant_sides):
             parts.append(f"constant {_words(*self.constant_sides)}")
+        if self.ranks:
+            parts.append("ranks {}, {}".format(*self.ranks))
         return " | ".join(parts)
 
 
@@ -226,22 +232,24 @@ def _with_sides(
     levels = target.levels(constant)
     for sides in product(*choices):
         pattern = tuple(map(_side, sides))
-        allowed = [is_component(target, pattern, j, levels) for j in range(MANY + 1)]
-        if not any(allowed):
-            continue
+        made: dict[int, tuple[Ranks, ...]] = {}
         for picked in product(*runs):
             groups = tuple(pair for run in picked for pair in run)
             mixed = sum(min(pair) > 0 for pair in groups)
-            if allowed[min(mixed, MANY)]:
-                yield LineShape(0, sides, groups, constant)
+            if mixed not in made:
+                made[mixed] = components(target, pattern, mixed, levels)
+            for ranks in made[mixed]:
+                told = target.outputs > 1 and ranks != PLAIN
+                yield LineShape(0, sides, groups, constant, ranks if told else None)
 
 
 def count_line_sets(target: LineTarget, width: int, r: int | None, deficient: int | None) -> int:
     """Return the number of branches, exactly and without listing orbits.
 
     A mixed group is a pair of uniform ones, ordered if it is labelled and unordered if it is free;
-    so the sets are ways to put m neurons into M + m0 labelled and 2 J + F other blocks, and, with
-    hidden biases, some more aside as constants.
+    so the strata are ways to put m neurons into M + m0 labelled and 2 J + F other blocks, and, with
+    hidden biases, some more aside as constants. With several outputs a stratum may have several
+    components.
     """
     total = 0
     if target.has_silent(width) and r in (None, 0) and deficient in (None, 0):
@@ -271,11 +279,12 @@ def _count_without(
     for pattern in patterns(target, width - m0):
         fixed = m0 + pattern.count(MIXED)
         for mixed in range(0, 1 if flat else (width - fixed) // 2 + 1):
-            if not is_component(target, pattern, mixed, levels):
+            made = len(components(target, pattern, mixed, levels))
+            if not made:
                 continue
             for uniform in range(0, 1 if flat else width - fixed - 2 * mixed + 1):
                 if r is None or m0 + mixed + uniform == r:
-                    total += _ways(width, fixed + 2 * mixed, mixed, uniform, deficient)
+                    total += made * _ways(width, fixed + 2 * mixed, mixed, uniform, deficient)
     return total
 
 

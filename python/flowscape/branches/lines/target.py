@@ -6,6 +6,7 @@ and X = (x, 1),
 .. math:: f(x) = \alpha \sum_k a_k |v_k \cdot X| + \lambda \Big(\sum_k a_k v_k\Big) \cdot X + c,
 
 and only the lines of the v_k, the sums of a_k |v_k| on each of them and an affine function matter.
+With O outputs a_k, these sums and the constant are vectors, and the linear part is a matrix.
 With biases the neurons with w_k = 0 are constants, which belong to the affine function
 (``docs/families-by-chart.md``).
 """
@@ -39,13 +40,13 @@ class LineTarget(Brief):
     ----------
     lines : (m0, D) ndarray
         Unit vectors of the lines, each in the direction of its first neuron; different up to sign.
-    weights : (m0,) ndarray
+    weights : (m0, O) ndarray
         Sums of a_k |v_k| on the lines; not 0, except for D = 1, where the one line there is is
         always listed.
-    linear : (D,) ndarray or None
-        Sum of a_k v_k, with biases also the constants divided by lambda in the last component;
+    linear : (O, D) ndarray or None
+        Sum of a_k v_k^T, with biases also the constants divided by lambda in the last column;
         None if lambda = 0, where it has no meaning.
-    constant : float
+    constant : (O,) ndarray
         What `linear` does not know of the constants: the output bias without hidden biases, all
         constants if lambda = 0, else 0.
     gains : (float, float)
@@ -63,7 +64,7 @@ class LineTarget(Brief):
     lines: Floats
     weights: Floats
     linear: Floats | None
-    constant: float
+    constant: Floats
     gains: tuple[float, float]
     bias: bool
     output_bias: bool
@@ -76,10 +77,15 @@ class LineTarget(Brief):
         return len(self.lines)
 
     @property
+    def outputs(self) -> int:
+        """Number of outputs O."""
+        return self.weights.shape[1]
+
+    @property
     def size(self) -> float:
         """Scale of weights and linear part."""
         linear = 0.0 if self.linear is None else float(np.linalg.norm(self.linear))
-        return float(np.abs(self.weights).sum()) + linear
+        return float(np.linalg.norm(self.weights, axis=1).sum()) + linear
 
     @property
     def tol(self) -> float:
@@ -89,7 +95,7 @@ class LineTarget(Brief):
     @property
     def is_zero(self) -> bool:
         """Whether the target is 0, up to an output bias."""
-        return self.size == 0.0 and (self.constant == 0.0 or not self.bias)
+        return self.size == 0.0 and not (self.bias and self.constant.any())
 
     @property
     def level_free(self) -> bool:
@@ -114,16 +120,16 @@ class LineTarget(Brief):
     def has_silent(self, width: int) -> bool:
         """Whether the networks of so many neurons, all with v = 0, are a component.
 
-        They are limits of others if constants of both signs, or of value 0, can be made with
-        outgoing weights of any signs.
+        They are limits of others if constants that add up to 0, or each is 0, can be made with
+        any outgoing weights: more than O vectors are dependent, with factors of any signs.
         """
         if not self.is_zero or self.level_free:
             return False
         both = self.gains[0] * self.gains[1]
-        return not self.bias or both > 0.0 or (both < 0.0 and width == 1)
+        return not self.bias or both > 0.0 or (both < 0.0 and width <= self.outputs)
 
     def is_small(self, vector: Floats) -> bool:
-        """Whether a vector of the size of the weights is round-off."""
+        """Whether a vector or matrix of the size of the weights is round-off."""
         return bool(np.linalg.norm(vector) <= self.tol)
 
 
@@ -133,7 +139,7 @@ def is_homogeneous(net: TwoLayer) -> bool:
 
 
 def line_target(net: TwoLayer, teacher: Teacher) -> LineTarget:
-    """Return the target of a student with one output.
+    """Return the target of a student.
 
     Raises
     ------
@@ -159,25 +165,28 @@ def line_target(net: TwoLayer, teacher: Teacher) -> LineTarget:
     tiny = TEACHER_TOL * max(1.0, float(lengths.max()))
     group, lines, notes = _group(v, lengths, heads > tiny)
     live = group >= 0
-    weights = a * lengths
-    total = float(np.abs(weights[live]).sum())
-    sums = np.array([weights[group == t].sum() for t in range(len(lines))])
-    keep = np.abs(sums) > _ROUNDING * total
+    weights = a * lengths[:, None]
+    total = float(np.linalg.norm(weights[live], axis=1).sum())
+    sums = np.array([weights[group == t].sum(axis=0) for t in range(len(lines))])
+    sums = sums.reshape(-1, net.outputs)
+    keep = np.linalg.norm(sums, axis=1) > _ROUNDING * total
     if dropped := int((~keep).sum()):
         notes.append(f"{dropped} line(s) with weight 0 dropped; what they add is linear")
     unit_lines = np.array(lines).reshape(-1, v.shape[1])
     if v.shape[1] == 1:
-        unit_lines, sums = np.ones((1, 1)), np.array([sums[keep].sum()])
+        unit_lines, sums = np.ones((1, 1)), sums[keep].sum(axis=0)[None]
     else:
         unit_lines, sums = unit_lines[keep], sums[keep]
-    linear = a[live] @ v[live]
+    linear = a[live].T @ v[live]
     if net.bias:
-        levels = np.concatenate([a * _made(gains, v[:, -1]) * ~live, [constant]])
-        constant = _clean(levels.sum(), np.abs(levels).sum() + np.hypot(*gains) * total)
+        made = _made(gains, v[:, -1]) * ~live
+        levels = np.concatenate([a * made[:, None], constant[None]])
+        size = float(np.linalg.norm(levels, axis=1).sum())
+        constant = _clean_vector(levels.sum(axis=0), size + np.hypot(*gains) * total)
         if found.slope != 0.0:
-            linear[-1] += constant / found.slope
-            total += float(np.abs(levels).sum()) / abs(found.slope)
-            constant = 0.0
+            linear[:, -1] += constant / found.slope
+            total += size / abs(found.slope)
+            constant = np.zeros(net.outputs)
     linear = np.where(np.linalg.norm(linear) > _ROUNDING * total, linear, 0.0)
     return LineTarget(
         lines=unit_lines,
@@ -194,24 +203,24 @@ def line_target(net: TwoLayer, teacher: Teacher) -> LineTarget:
 
 def neurons_of(
     net: TwoLayer, theta: Floats, bias: bool | None = None
-) -> tuple[Floats, Floats, float]:
-    """Return a (m,), v (m, D) with biases counted from the kink, and the output bias.
+) -> tuple[Floats, Floats, Floats]:
+    """Return a (m, O), v (m, D) with biases counted from the kink, and the output bias (O,).
 
     Parameters
     ----------
     net : TwoLayer
-        One output.
     theta : (P,) ndarray
     bias : bool, optional
         Whether v has a last component; by default if the network has biases.
     """
     parts = net.unpack(theta)
-    constant = float(parts.c[0]) if parts.c is not None else 0.0
+    a = parts.a.reshape(net.width, net.outputs)
+    constant = np.zeros(net.outputs) if parts.c is None else parts.c.reshape(net.outputs)
     if not (net.bias if bias is None else bias):
-        return parts.a, parts.w, constant
+        return a, parts.w, constant
     biases = np.zeros(net.width) if parts.b is None else parts.b
     centre = symmetry(net.activation, True).centre
-    return parts.a, np.concatenate([parts.w, (biases - centre)[:, None]], axis=1), constant
+    return a, np.concatenate([parts.w, (biases - centre)[:, None]], axis=1), constant
 
 
 def _group(
@@ -252,6 +261,10 @@ def _clean(value: float, size: float) -> float:
     return float(value) if abs(value) > _ROUNDING * size else 0.0
 
 
+def _clean_vector(value: Floats, size: float) -> Floats:
+    return np.where(np.linalg.norm(value) > _ROUNDING * size, value, 0.0)
+
+
 def _parallel(one: Floats, other: Floats) -> bool:
     nearest = min(np.linalg.norm(one - other), np.linalg.norm(one + other))
     return bool(nearest <= TEACHER_TOL)
@@ -259,15 +272,18 @@ def _parallel(one: Floats, other: Floats) -> bool:
 
 def reduced_lines(lines: LineTarget) -> Reduced:
     """Return the target as branches list it: unit vectors, and sums of a_k |v_k|."""
+    linear = lines.linear
+    if linear is None:
+        linear = np.zeros((lines.outputs, lines.lines.shape[1]))
     return Reduced(
-        outgoing=lines.weights[:, None],
+        outgoing=lines.weights,
         incoming=lines.lines,
-        constant=np.array([lines.constant]),
+        constant=lines.constant,
         group=lines.group,
         signs=np.ones(len(lines.group), dtype=np.int64),
-        sums=lines.weights[:, None],
+        sums=lines.weights,
         vectors=lines.lines,
         live=np.arange(lines.m0),
         notes=lines.notes,
-        linear=np.zeros((1, lines.lines.shape[1])) if lines.linear is None else lines.linear[None],
+        linear=linear,
     )
