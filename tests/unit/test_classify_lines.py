@@ -139,3 +139,21 @@ def test_kinks_are_refused_where_second_derivatives_are_needed():
     points = polish(prob, np.array([[0.5, 0.7, -0.3, 0.5, 0.7, -0.3]]), precision="double-double")
     with pytest.raises(ProblemError, match="kink"):
         decide_zeros(prob, points)
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_members_with_two_outputs_are_perfect_and_moved_ones_are_not(bias):
+    rng = np.random.default_rng(3)
+    net, one = TwoLayer(2, 2, "relu", bias, 2), TwoLayer(1, 2, "relu", bias, 2)
+    target = Teacher(one, rng.normal(size=one.n_params))
+    prob = Problem(net, Samples.of(target, rng.normal(size=(30, 2))), "half_sum", teacher=target)
+    sets = [b for b in branches(net, target) for _ in range(3)]
+    points = np.stack([b.sample(rng) for b in sets])
+    verdicts = judge(prob, points)
+    assert (verdicts.kind == Kind.PERFECT).all()
+    np.testing.assert_array_equal(verdicts.branch, [b.orbit for b in sets])
+    flow, verdicts = follow(prob, points + 0.05 * rng.normal(size=points.shape))
+    assert np.isin(verdicts.kind, [Kind.PERFECT, Kind.UNRESOLVED]).all()
+    for row, kind in zip(flow.theta, verdicts.kind, strict=True):
+        near = min(float(b.distance(row)) for b in branches(net, target))
+        assert (near < 1e-6) or kind == Kind.UNRESOLVED

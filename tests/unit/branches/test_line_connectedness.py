@@ -115,6 +115,7 @@ def test_there_is_a_path_exactly_within_a_component(name, rng):
         ("leaky 4, lean", None, 0),
         # x is a number: everything is on every line. One neuron turned, one mixed: 12 places
         ("leaky 3, two, c", [1] * 12 + [24], 0),
+        ("relu 4, two, c", [482], 0),
     ],
 )
 def test_components_by_hand(name, sizes, twice):
@@ -245,6 +246,35 @@ def test_three_independent_mixed_groups_are_points_up_to_scale(rng):
         connect(family, lone, plain)
     other = plain.reshape(6, 4)[[5, 0, 4, 1, 3, 2]].ravel()
     walked(family, plain, other, distance, rng)
+
+
+def test_integer_targets_with_dependent_lines(rng):
+    """Small integers: lines that coincide, turns that cancel, constants of every kind."""
+    found = {True: 0, False: 0}
+    for _ in range(60):
+        d, extra = int(rng.integers(1, 3)), int(rng.integers(3))
+        rows = rng.integers(-2, 3, size=(int(rng.integers(1, 4)), 2 + d)).astype(float)
+        name = str(rng.choice(["relu", "leaky_relu", "abs", "shifted"]))
+        student = Student(max(1, len(rows) - 1 + extra), d, name, True, bool(rng.integers(2)))
+        family = family_of(student, rows, CONSTANT)
+        if not 0 < family.count() < 3000:
+            continue
+        home, parts = homes(family), connected_components(family)
+        for turn in range(2):
+            i = int(rng.integers(family.count()))
+            near = parts[int(rng.choice(home[i]))]
+            j = int(rng.choice(near)) if turn else int(rng.integers(family.count()))
+            if i == j and len(home[i]) == 2:
+                continue
+            a, b = family[i].sample(rng), family[j].sample(rng)
+            together = bool(set(home[i]) & set(home[j]))
+            if together:
+                walked(family, a, b, gap(student, family), rng)
+            else:
+                with pytest.raises(ProblemError, match="different connected components"):
+                    connect(family, a, b)
+            found[together] += 1
+    assert min(found.values()) > 5
 
 
 def test_dead_neurons_and_still_ones_are_spare(rng):

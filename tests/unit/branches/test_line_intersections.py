@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from homogeneous import Student, family_of
 
-from flowscape.branches import intersection_poset
+from flowscape.branches import branches, intersection_poset
 from flowscape.errors import ProblemError
+from flowscape.problem import Teacher, TwoLayer
 
 ONE = [[1.2, 0.8, -0.5]]
 TWO = [[1.2, 0.8, -0.5], [-0.7, 0.3, 1.1]]
@@ -160,7 +161,14 @@ def test_pairs_that_make_nothing_on_free_lines_are_refused():
         pairs.intersection(free)
 
 
-@pytest.mark.parametrize(("student", "neurons"), [*CASES, *SLOW[:5]], ids=str)
+def test_several_outputs_are_refused_by_name():
+    net, small = (TwoLayer(m, 2, "relu", False, 2) for m in (3, 1))
+    family = branches(net, Teacher(small, np.array([1.0, -0.5, 0.7, 0.4])))
+    with pytest.raises(ProblemError, match="outputs=2"):
+        family[0].intersection(family[1])
+
+
+@pytest.mark.parametrize(("student", "neurons"), [*CASES, *SLOW[:2], *SLOW[3:5]], ids=str)
 def test_the_closures_through_any_perfect_network_are_those_of_a_flat(student, neurons, rng):
     family, _ = case_of(student, neurons)
     everything = list(family)

@@ -165,7 +165,7 @@ def test_what_is_not_known_is_refused_by_name():
         connect(family, *np.zeros((2, family.setting.n_params)))
     with pytest.raises(ProblemError, match="use one output"):
         family[0].separation(np.ones((5, 2)))
-    with pytest.raises(ProblemError, match="change sides"):
+    with pytest.raises(ProblemError, match="conditions on ranks"):
         family[0].intersection(family[1])
 
 

@@ -56,6 +56,12 @@ class LineBranch(Branch):
         return s.join(outgoing, np.zeros((1, s.width, s.incoming)), constant)[0]
 
     @property
+    def name(self) -> str:
+        """As `Branch.name`, and ``ranks 1, 2`` where components of one stratum differ in them."""
+        ranks = self._shape.ranks
+        return super().name + (f" ranks {ranks[0]}, {ranks[1]}" if ranks else "")
+
+    @property
     def codim(self) -> int:
         """Number of independent equations at a generic point.
 
@@ -276,8 +282,8 @@ class LineBranch(Branch):
         if self.setting.outputs > 1:
             raise ProblemError(
                 f"the intersection of {self.name} with others is not known for "
-                f"outputs={self.setting.outputs}: what neurons on two sides of a line make is a "
-                "matrix, and closures differ by ranks; use `contains` for single points"
+                f"outputs={self.setting.outputs}: it needs conditions on ranks; use one output, or "
+                "`contains` for single points"
             )
         systems = [branch._system for branch in chosen if isinstance(branch, LineBranch)]
         return intersect_lines(chosen, systems, self._centre)

@@ -14,8 +14,9 @@ from flowscape.branches.branch import Branch
 from flowscape.branches.family import Branches, Orbit
 from flowscape.branches.lines.bounds import free_bound, labelled_bound
 from flowscape.branches.lines.branch import LineBranch
+from flowscape.branches.lines.counts import count_line_sets
 from flowscape.branches.lines.location import LineSearch, LineSets, line_sets
-from flowscape.branches.lines.shapes import LineShape, count_line_sets, line_shapes
+from flowscape.branches.lines.shapes import LineShape, line_shapes
 from flowscape.branches.lines.strata import MIXED, is_component, patterns
 from flowscape.branches.lines.target import LineTarget, line_target, reduced_lines
 from flowscape.branches.location.locate import Location

@@ -272,7 +272,7 @@ def _affine(cell: Cell, lines: dict[LineClass, Floats]) -> tuple[Floats, Floats]
     if target.bias:
         rows[:, :-1] += np.outer(last, cell.gains * target.per_constant)
         rows[:, -1] = last * float(target.level_free)
-    return rows, target.linear[0]
+    return rows, np.asarray(target.linear[0])
 
 
 def _written(

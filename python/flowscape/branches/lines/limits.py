@@ -19,7 +19,7 @@ from flowscape.branches.partitions import Blocks
 
 Floats = NDArray[np.float64]
 
-__all__ = ["VectorEdge"]
+__all__ = ["Side", "VectorEdge", "can_leave"]
 
 _NO_PART = 1e-9
 """Weights, vectors and singular values below this part of the point's size are 0."""
@@ -28,7 +28,7 @@ _RANK = 1e-6
 
 
 @dataclass(frozen=True)
-class _Side:
+class Side:
     """A pointed sum: the factor of a column changes by sign times a vector of a cone."""
 
     column: int
@@ -64,7 +64,7 @@ class VectorEdge:
             return True
         columns, sides = self._columns()
         if not self.system.mixed_free:
-            return _can_leave(columns, _no_turns(self.a, columns), sides)
+            return can_leave(columns, _no_turns(self.a, columns), sides)
         return self._with_pairs(columns, sides)
 
     def _is_resolved(self, block: tuple[int, ...]) -> bool:
@@ -81,7 +81,7 @@ class VectorEdge:
         weights = _RANK * float(np.linalg.norm(self.a[k], axis=1).max()) + self.tiny
         return bool(across <= _RANK * most and gap <= weights * most)
 
-    def _with_pairs(self, columns: Floats, sides: list[_Side]) -> bool:
+    def _with_pairs(self, columns: Floats, sides: list[Side]) -> bool:
         """Decide where there are mixed free groups: ranks, then moves at fixed or free lines."""
         system, stratum, outputs = self.system, self.system.stratum, self.a.shape[1]
         assert stratum is not None
@@ -96,7 +96,7 @@ class VectorEdge:
         # at these lines s_j of a larger rank than i may solve the equations
         most = min(outputs, free, free + stratum.off_rank - now[1])
         nothing = _no_turns(self.a, columns)
-        if not sides or (most <= i and _can_leave(columns, nothing, sides)):
+        if not sides or (most <= i and can_leave(columns, nothing, sides)):
             return True
         if now != (i, k):
             return False
@@ -105,13 +105,13 @@ class VectorEdge:
             for one, line in zip(q.T, u.T, strict=True)
             for across in np.linalg.svd(line[None])[2][1:]
         ]
-        return _can_leave(columns, np.array(turns), sides, at_once=True)
+        return can_leave(columns, np.array(turns), sides, at_once=True)
 
-    def _columns(self) -> tuple[Floats, list[_Side]]:
+    def _columns(self) -> tuple[Floats, list[Side]]:
         """Return lines whose factors can change (D, n), mixed free ones last, and pointed sides."""
         system = self.system
         columns: list[Floats] = []
-        sides: list[_Side] = []
+        sides: list[Side] = []
         for line, block in zip(system.target.lines, system.labelled, strict=True):
             if len({system.signs[k] for k in block}) == 2:
                 sides += self._pointed(block, len(columns), 1)
@@ -121,7 +121,7 @@ class VectorEdge:
             factors = [target.per_constant * system.gain(k) for k in block]
             rays = None if target.level_free else self._rays(block, factors)
             if rays is not None:
-                sides.append(_Side(len(columns), 1, rays))
+                sides.append(Side(len(columns), 1, rays))
             columns.append(np.eye(system.setting.incoming)[-1])
         for block in system.mixed_free:
             if self.still[list(block)].all():
@@ -135,13 +135,13 @@ class VectorEdge:
             columns.append(line)
         return np.array(columns).reshape(-1, system.setting.incoming).T, sides
 
-    def _pointed(self, block: tuple[int, ...], column: int, ahead: int) -> list[_Side]:
+    def _pointed(self, block: tuple[int, ...], column: int, ahead: int) -> list[Side]:
         """Return the pointed sides of a mixed group, on which sum eps p moves."""
         found = []
         for sign in (1, -1):
             rays = self._rays([k for k in block if self.system.signs[k] == sign])
             if rays is not None:
-                found.append(_Side(column, sign * ahead, rays))
+                found.append(Side(column, sign * ahead, rays))
         return found
 
     def _rays(
@@ -178,9 +178,7 @@ def _has_zero(rays: Floats) -> bool:
     return in_cone(raised, np.eye(raised.shape[1])[-1])
 
 
-def _can_leave(
-    columns: Floats, turns: Floats, sides: list[_Side], *, at_once: bool = False
-) -> bool:
+def can_leave(columns: Floats, turns: Floats, sides: list[Side], *, at_once: bool = False) -> bool:
     """Whether all pointed sums can move such that sum z_c w_c^T + sum y_j M_j = 0.
 
     z_c are the moves of the factors of the columns w_c, y_j any numbers.
@@ -190,7 +188,7 @@ def _can_leave(
     columns : (D, n) ndarray
     turns : (r, O, D) ndarray
         M_j.
-    sides : list of _Side
+    sides : list of Side
     at_once : bool
         Whether all must move in the same order of magnitude. Else those that have moved are free
         to make up for smaller moves of others.
