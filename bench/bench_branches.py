@@ -22,7 +22,7 @@ FAMILIES = {
     "odd-bias-3-1": ("tanh", 3, 1, 1, True),
 }
 ABS = ["relu", {"name": "relu", "s": -1.0}]
-# 34, 16, 25, 25, 10, 68, 10, 74 and 38 sets
+# 34, 16, 25, 25, 10, 68, 10, 74, 38, 22 and 134 sets
 CURVED = {
     "sigmoid-bias-3-1": ("sigmoid", 3, 1, 1, True),
     "softplus-bias-3-1": ("softplus", 3, 1, 1, True),
@@ -33,6 +33,8 @@ CURVED = {
     "relu-3-1": ("relu", 3, 1, 2, False),
     "relu-4-2": ("relu", 4, 2, 2, False),
     "abs-3-1": (ABS, 3, 1, 2, False),
+    "relu-bias-3-1": ("relu", 3, 1, 1, True),
+    "relu-bias-4-2": ("relu", 4, 2, 2, True),
 }
 
 

@@ -35,22 +35,7 @@ class Branch(Grouping):
     Build branches with `branches`. All point arguments are (P,) or (B, P); a result for (P,)
     has no batch axis. A row that is not finite has distance infinity.
 
-    Attributes
-    ----------
-    setting : Setting
-        The student.
-    target : Reduced
-        The target after reduction.
-    shape : Shape
-        The orbit it belongs to.
-    blocks : tuple of tuple of int
-        The constant group (may be empty), the labelled groups in order, the free groups.
-    signs : tuple of int
-        eps_k; +1 in the constant group, and for activations that are neither odd nor even.
-    variant : tuple of float
-        See `ConstantGroup.variant`.
-    orbit, index : int
-        Position of the orbit in `Branches.orbits`, of the set in the sequence.
+    Attributes as in `Grouping`.
     """
 
     def project(self, theta: ArrayLike) -> Floats:

@@ -22,6 +22,7 @@ Floats = NDArray[np.float64]
 _STEPS = 60
 _DAMPING = 1e-3
 _GAIN = 1e-12  # relative decrease of the squared distance that ends the search
+_ROUNDING = 1e-16  # relative error of a distance from a point of norm 1
 _FLAT = 1e-40  # sum of sigma(b_k)^2 below which all b_k are zeros
 
 
@@ -193,7 +194,8 @@ class ConstantGroup:
         biases = self._start(point)
         cost = self._cost(point, biases)
         damping = np.full(len(cost), _DAMPING)
-        active = np.isfinite(cost)
+        rounding = _ROUNDING**2 * sum((squared_norm(part) for part in point), np.zeros(len(cost)))
+        active = (cost > rounding) & np.isfinite(cost)
         for _ in range(_STEPS):
             rows = np.flatnonzero(active)
             if len(rows) == 0:
@@ -202,10 +204,12 @@ class ConstantGroup:
             trial = biases[rows] + self._step(local, biases[rows], damping[rows])
             new = self._cost(local, trial)
             better = new < cost[rows]
-            small = cost[rows] - new <= _GAIN * cost[rows]
+            least = _GAIN * cost[rows] + 8.0 * np.sqrt(cost[rows] * rounding[rows])
+            settled = np.abs(cost[rows] - new) <= least
             biases[rows[better]], cost[rows[better]] = trial[better], new[better]
             damping[rows] *= np.where(better, 0.1, 10.0)
-            active[rows] = np.where(better, ~small, damping[rows] < 1e8)
+            active[rows] = ~settled & (better | (damping[rows] < 1e8))
+            active[rows] &= cost[rows] > rounding[rows]
         return self._with_zeros(point, self._lift(point, biases), cost)
 
     def _start(self, point: Point) -> Floats:

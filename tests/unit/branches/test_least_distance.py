@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from flowscape.branches.location.bounded import nearest_by_bounds
-from flowscape.branches.location.least_distance import nearest, shortest
+from flowscape.branches.location.least_distance import OfOneSize, nearest, shortest
 
 
 @dataclass(frozen=True)
-class Bilinear:
+class Bilinear(OfOneSize):
     """(matrix (B, k, n, n), shift (B, n), right (B, k)): (x M x) / 2 = right at x = shift + z."""
 
     matrix: np.ndarray
@@ -23,6 +23,10 @@ class Bilinear:
         x = self.shift + z
         jacobian = np.einsum("bkij,bj->bki", self.matrix, x)
         return 0.5 * np.einsum("bki,bi->bk", jacobian, x) - self.right, jacobian
+
+    @property
+    def scale(self):
+        return np.ones(len(self.shift))
 
     def take(self, index):
         return Bilinear(self.matrix[index], self.shift[index], self.right[index])
@@ -53,7 +57,7 @@ def by_hand(equations, row):
 @pytest.mark.parametrize("equations", [1, 2, 3])
 def test_a_batch_finds_the_nearest_points(equations, rng):
     found, step = problem(rng, 200, equations, 5)
-    z = nearest(found, np.zeros_like(step), np.ones(len(step)))
+    z = nearest(found, np.zeros_like(step))
     values, jacobian = found(z)
     assert np.abs(values).max() < 1e-12
     assert (np.linalg.norm(z, axis=1) <= np.linalg.norm(step, axis=1) * (1.0 + 1e-6)).mean() > 0.99
@@ -67,9 +71,9 @@ def test_a_batch_finds_the_nearest_points(equations, rng):
 
 def test_no_row_depends_on_the_others(rng):
     found, step = problem(rng, 60, 2, 4)
-    whole = nearest(found, np.zeros_like(step), np.ones(60))
+    whole = nearest(found, np.zeros_like(step))
     for rows in (np.arange(7), np.arange(59, 20, -3)):
-        part = nearest(found.take(rows), np.zeros((len(rows), 4)), np.ones(len(rows)))
+        part = nearest(found.take(rows), np.zeros((len(rows), 4)))
         np.testing.assert_array_equal(part, whole[rows])
 
 

@@ -178,9 +178,9 @@ def test_solutions_with_still_neurons_against_linear_programs(student, neurons, 
             system.v(theta, k)[:] = 0.0
             theta[system.setting.a_index(k, 0)] = rng.normal()
         point = nearest_zero(lambda at, k=frozenset(still), s=system: s.system(at, k), theta)
-        if point is None or system._wrong_side(point):
+        if point is None or system._wrong_side(point, np.full(len(system.signs), 1e-12)):
             continue
-        inside = bool(system._in_closure(point))
+        inside = bool(system._in_closure(point, 0.0))
         assert inside == stratum_begins_at(branch, point, rng), (branch, point)
         assert bool(branch.contains(point, 1e-9)) == inside
         seen.add(inside)

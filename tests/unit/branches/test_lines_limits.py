@@ -102,7 +102,11 @@ def member_nearby(branch, theta, rng, reach=1e-4, tries=25):
                 system.v(start, k)[:] = system.signs[k] * length * turned
         rows = system.rows_at(start)
         found = nearest_zero(lambda at, r=rows: system.system(at, affine=r), start, start)
-        if found is None or system._wrong_side(found) or not system.obeys(found):
+        if (
+            found is None
+            or system._wrong_side(found, np.full(len(system.signs), 1e-12))
+            or not system.obeys(found)
+        ):
             continue
         lengths = np.array([np.linalg.norm(system.v(found, k)) for k in range(s.width)])
         lines = np.array(system._best_lines(found))
@@ -138,12 +142,16 @@ def test_solutions_with_still_neurons_against_a_search(key, rng):
         point = nearest_zero(
             lambda at, k=frozenset(still), s=system, r=rows: s.system(at, k, r), theta
         )
-        if point is None or system._wrong_side(point) or not system.obeys(point):
+        if (
+            point is None
+            or system._wrong_side(point, np.full(len(system.signs), 1e-12))
+            or not system.obeys(point)
+        ):
             continue
         lengths = [np.linalg.norm(system.v(point, k)) for k in range(student.m)]
         if any(1e-12 < length < 1e-3 for length in lengths):  # ended on an edge, nearly
             continue
-        inside = bool(system._in_closure(point))
+        inside = bool(system._in_closure(point, 0.0))
         assert inside == member_nearby(branch, point, rng), (branch, point)
         seen[inside] += 1
     assert sum(seen.values()) > 2

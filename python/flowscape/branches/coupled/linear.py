@@ -240,7 +240,7 @@ class LinearCoupling:
         start = self._around(parts)
         if not self.ranks_matter:
             zero = np.zeros((len(parts[0]), start.n_variables))
-            return start.write(nearest(start, zero, start.scale))
+            return start.write(nearest(start, zero))
         found = np.stack(self._closure(start).nearest())
         with np.errstate(invalid="ignore"):
             costs = np.stack([squared_norm(z) for z in found])
@@ -262,7 +262,7 @@ class LinearCoupling:
             z[0, start.part[1]] = (q / start.equations.rooms[1][:, None]).ravel()
             z, _ = self._closure(start).lift(z, 0)
         else:
-            z = nearest(start, z, start.scale)
+            z = nearest(start, z)
         return start.write(z)
 
     def _random_sums(self, rng: np.random.Generator) -> Floats:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from flowscape.branches.coupled.coupling import Mixed, Parts
 from flowscape.branches.groups import add_up
+from flowscape.branches.location.least_distance import OfOneSize
 from flowscape.branches.setting import Setting
 
 Floats = NDArray[np.float64]
@@ -80,7 +81,7 @@ def _signed_sum(outgoing: Floats, group: Mixed) -> Floats:
 
 
 @dataclass(frozen=True)
-class PairPoint:
+class PairPoint(OfOneSize):
     """`PairEquations` around a batch of points; callable as `least_distance.Equations`.
 
     s (B, b, O), q (B, J, O) and u (B, J, D) are those of the points.
@@ -118,8 +119,8 @@ class PairPoint:
         at = [0, *self._cuts]
         return tuple(slice(first, last) for first, last in pairwise(at))
 
-    @property
-    def scale(self) -> Floats:
+    @cached_property
+    def scale(self) -> Floats:  # type: ignore[override]
         """Size (B,) of the numbers that the equations are made of."""
         size = len(self.s)
         parts = [part.reshape(size, -1) for part in (self.s, self.q, self.u, *self.parts)]

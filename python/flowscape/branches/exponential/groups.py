@@ -5,7 +5,6 @@ Arrays as in `groups`: outgoing (B, g, O) and incoming (B, g, d + 1) of the g ne
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -17,7 +16,7 @@ from flowscape.branches.location.search import Search
 from flowscape.branches.location.subsets import members
 from flowscape.branches.reduce import Reduced
 from flowscape.branches.setting import Setting
-from flowscape.branches.shapes import CURVED, ConstantType, Shape
+from flowscape.branches.shapes import CURVED, ConstantType
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -142,16 +141,8 @@ class ExponentialSearch(Search):
 
     decides_meetings = False
 
-    def __init__(
-        self,
-        setting: Setting,
-        target: Reduced,
-        shapes: Sequence[Shape],
-        batch: Floats,
-        most: float = np.inf,
-    ) -> None:
-        super().__init__(setting, target, shapes, batch, most)
-        self._groups = ExponentialCosts(setting, target, self.outgoing, self.incoming, most)
+    def _group_costs(self, most: float) -> ExponentialCosts:
+        return ExponentialCosts(self.setting, self.target, self.outgoing, self.incoming, most)
 
     def _constant(self, kind: ConstantType) -> tuple[Floats, Ints]:
         if kind.size == 0:

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from flowscape.branches.groups import squared_norm
 from flowscape.branches.intersections.subspace import AffineSubspace
-from flowscape.branches.location.least_distance import nearest
+from flowscape.branches.location.least_distance import OfOneSize, nearest
 from flowscape.branches.setting import Setting
 from flowscape.errors import InternalError, check_positive, float_array
 
@@ -95,7 +95,8 @@ class CurvedSubspace:
         rows = float_array("theta", theta, (p,), ("B", p))
         many = np.atleast_2d(rows)
         start = self._inside(self.linear.project(many))
-        z = nearest(_Around(self, start), np.zeros((len(many), self.linear.dim)), _size(many))
+        around = _Around(self, start, _size(many))
+        z = nearest(around, np.zeros((len(many), self.linear.dim)))
         found = self._members(start + z @ self.linear.basis.T)
         return found if rows.ndim == 2 else np.asarray(found[0])
 
@@ -180,11 +181,12 @@ class CurvedSubspace:
 
 
 @dataclass(frozen=True)
-class _Around:
+class _Around(OfOneSize):
     """The equation in coordinates of the linear set, from points (B, P) of it."""
 
     subspace: CurvedSubspace
     start: Floats
+    scale: Floats
 
     def __call__(self, z: Floats) -> tuple[Floats, Floats]:
         basis = self.subspace.linear.basis
@@ -193,7 +195,7 @@ class _Around:
 
     def take(self, index: NDArray[np.int64]) -> _Around:
         """Return some of the points."""
-        return _Around(self.subspace, self.start[index])
+        return _Around(self.subspace, self.start[index], self.scale[index])
 
 
 def _size(rows: Floats) -> Floats:

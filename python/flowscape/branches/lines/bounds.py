@@ -12,66 +12,166 @@ squared.
 
 from __future__ import annotations
 
+from functools import cached_property
+from itertools import combinations
+
 import numpy as np
 from numpy.typing import NDArray
 
-from flowscape.branches.groups import add_up, squared_norm
+from flowscape.branches.lines.target import LineTarget
 
 Floats = NDArray[np.float64]
+Group = tuple[int, ...]
 
 
-def labelled_bound(a: Floats, y: Floats, line: Floats, total: float) -> Floats:
-    """Return a bound (B,) for a group on a line of the target.
+class LineBounds:
+    """Bounds (B,) for all groups; what they share is computed once. Points are on the last axis.
 
     Parameters
     ----------
-    a, y : (B, g, O) and (B, g, d) ndarray
-        Outgoing weights, and incoming vectors times the signs eps_k of their sides.
-    line : (d,) ndarray
-    total : (O,) ndarray
-        Value of the sum of a_k |w_k|.
+    lines : LineTarget
+    a, v : (B, m, O) and (B, m, D) ndarray
+        Outgoing weights and incoming vectors.
     """
-    along = add_up(np.moveaxis(y * line, 2, 1))
-    across = squared_norm(y - along[:, :, None] * line)
-    wrong = squared_norm(np.minimum(along, 0.0))
-    gap = np.sqrt(squared_norm(add_up(a * along[:, :, None]) - total))
-    return across + np.maximum(wrong, _move(gap, squared_norm(a) + squared_norm(along)))
+
+    def __init__(self, lines: LineTarget, a: Floats, v: Floats) -> None:
+        self.lines = lines
+        self.a = np.ascontiguousarray(a.transpose(1, 2, 0))
+        self.v = np.ascontiguousarray(v.transpose(1, 2, 0))
+        self._memo: dict[tuple[Group, int | None, Group], Floats] = {}
+
+    def silent(self, block: Group) -> Floats:
+        """Return the squared distance to v = 0."""
+        return _total([self._norms[k] for k in block], self.a.shape[2])
+
+    def constant(self, block: Group, signs: Group) -> Floats:
+        """Return the squared distance to w = 0 and the given signs of b."""
+        parts = [self._heads[k] for k in block]
+        parts += [
+            np.minimum(sign * self.v[k, -1], 0.0) ** 2 for k, sign in zip(block, signs, strict=True)
+        ]
+        return _total(parts, self.a.shape[2])
+
+    def group(self, block: Group, signs: Group, label: int | None) -> Floats:
+        """Return a bound for a group with these sides; on a free line if `label` is None."""
+        key = block, label, signs
+        if key not in self._memo:
+            pairs = list(zip(block, signs, strict=True))
+            self._memo[key] = self._free(pairs) if label is None else self._labelled(pairs, label)
+        return self._memo[key]
+
+    def _labelled(self, pairs: list[tuple[int, int]], label: int) -> Floats:
+        """Bound for a group on a line of the target; pairs of neuron and side."""
+        made, bound = -self.lines.weights[label][:, None], np.zeros(self.a.shape[2])
+        squared, wrong = np.zeros_like(bound), np.zeros_like(bound)
+        for k, side in pairs:
+            bound += self._across[label, k]
+            wrong += self._behind[side][label, k]
+            squared += self._squared[label, k]
+            made = made + side * self._made[label, k]
+        bound += np.maximum(wrong, _move(np.sqrt(np.sum(made**2, axis=0)), squared))
+        return bound
+
+    def _free(self, pairs: list[tuple[int, int]]) -> Floats:
+        """Bound for a group on any line, with sum 0."""
+        if len(pairs) == 1:
+            return np.asarray(self._weights[pairs[0][0]])
+        apart = np.zeros(self.a.shape[2])
+        for (j, one), (k, other) in combinations(pairs, 2):
+            apart += self._pair(j, k, one == other)
+        apart /= len(pairs) - 1
+        gap = np.zeros_like(apart)
+        for o, i in np.ndindex(self._parts.shape[1:3]):
+            made = sum((side * self._parts[k, o, i] for k, side in pairs), np.zeros_like(apart))
+            gap += made**2
+        squared = sum((self._weights[k] + self._norms[k] for k, _ in pairs), np.zeros_like(apart))
+        return np.maximum(apart, _move(np.sqrt(gap), squared))
+
+    def _pair(self, j: int, k: int, together: bool) -> Floats:
+        """Return the squared distance of v_j and v_k, or v_j and -v_k, to one half line.
+
+        At an acute angle that is the smaller eigenvalue of their Gram matrix.
+        """
+        dot, acute = self._angles[j, k]
+        shorter = np.minimum(self._norms[j], self._norms[k])
+        return np.where(dot > 0.0 if together else dot < 0.0, acute, shorter)
+
+    @cached_property
+    def _angles(self) -> dict[tuple[int, int], tuple[Floats, Floats]]:
+        """v_j . v_k, and the smaller eigenvalue of the Gram matrix."""
+        found, (width, d) = {}, self.v.shape[:2]
+        for j, k in combinations(range(width), 2):
+            dot, wedge = np.zeros((2, self.a.shape[2]))
+            for i in range(d):
+                dot += self.v[j, i] * self.v[k, i]
+                for l in range(i):  # noqa: E741
+                    wedge += (self.v[j, i] * self.v[k, l] - self.v[j, l] * self.v[k, i]) ** 2
+            one, two = self._norms[j], self._norms[k]
+            largest = 0.5 * (one + two + np.sqrt((one - two) ** 2 + 4.0 * dot**2))
+            found[j, k] = dot, np.divide(wedge, largest, out=wedge, where=largest > 0.0)
+            found[k, j] = found[j, k]
+        return found
+
+    @cached_property
+    def _weights(self) -> Floats:
+        """|a_k|^2: (m, B)."""
+        return np.asarray(np.sum(self.a**2, axis=1))
+
+    @cached_property
+    def _heads(self) -> Floats:
+        """|w_k|^2 without the last component."""
+        return np.asarray(np.sum(self.v[:, :-1] ** 2, axis=1))
+
+    @cached_property
+    def _norms(self) -> Floats:
+        """|v_k|^2: (m, B)."""
+        return np.asarray(self._heads + self.v[:, -1] ** 2)
+
+    @cached_property
+    def _parts(self) -> Floats:
+        """a_k v_k^T: (m, O, D, B)."""
+        return np.asarray(self.a[:, :, None] * self.v[:, None])
+
+    @cached_property
+    def _along(self) -> Floats:
+        """v_k . line_t: (m0, m, B)."""
+        columns = [line[None, :, None] * self.v for line in self.lines.lines]
+        shape = -1, len(self.v), self.v.shape[2]
+        return np.array([column.sum(axis=1) for column in columns]).reshape(shape)
+
+    @cached_property
+    def _across(self) -> Floats:
+        """|v_k - line_t line_t . v_k|^2: (m0, m, B)."""
+        found = np.zeros_like(self._along)
+        for t, line in enumerate(self.lines.lines):
+            for i, value in enumerate(line):
+                found[t] += (self.v[:, i] - value * self._along[t]) ** 2
+        return found
+
+    @cached_property
+    def _behind(self) -> dict[int, Floats]:
+        """How far the v_k are on the wrong side, squared, by side: (m0, m, B)."""
+        return {side: np.minimum(side * self._along, 0.0) ** 2 for side in (1, -1)}
+
+    @cached_property
+    def _made(self) -> Floats:
+        """a_k v_k . line_t: (m0, m, O, B)."""
+        return np.asarray(self.a * self._along[:, :, None])
+
+    @cached_property
+    def _squared(self) -> Floats:
+        """|a_k|^2 + (v_k . line_t)^2: (m0, m, B)."""
+        return np.asarray(self._weights + self._along**2)
 
 
-def free_bound(a: Floats, y: Floats) -> Floats:
-    """Return a bound (B,) for a group on any line, with sum 0; arguments as `labelled_bound`."""
-    size = a.shape[1]
-    if size == 1:
-        return squared_norm(a)
-    norms = add_up(np.moveaxis(y**2, 2, 1))
-    pairs = np.zeros(len(a))
-    for j in range(size):
-        for k in range(j):
-            pairs += _pair(y[:, j], y[:, k], norms[:, j], norms[:, k])
-    turned = add_up(a[:, :, :, None] * y[:, :, None])
-    gap = np.sqrt(squared_norm(turned))
-    return np.maximum(pairs / (size - 1), _move(gap, squared_norm(a) + add_up(norms)))
-
-
-def _pair(one: Floats, two: Floats, first: Floats, second: Floats) -> Floats:
-    """Return the squared distance of two vectors with these squared norms to one half line.
-
-    At an acute angle that is the smaller eigenvalue of their Gram matrix.
-    """
-    d = one.shape[1]
-    wedge = np.zeros(len(one))
-    for i in range(d):
-        for j in range(i):
-            wedge += (one[:, i] * two[:, j] - one[:, j] * two[:, i]) ** 2
-    dot = add_up(one * two)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        largest = 0.5 * (first + second + np.sqrt((first - second) ** 2 + 4.0 * dot**2))
-        acute = np.where(largest > 0.0, wedge / largest, 0.0)
-    return np.where(dot > 0.0, acute, np.minimum(first, second))
+def _total(parts: list[Floats], size: int) -> Floats:
+    return np.asarray(sum(parts, np.zeros(size)))
 
 
 def _move(gap: Floats, squared: Floats) -> Floats:
     """Return delta^2 for a wrong sum; 0 where nothing is wrong."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        delta = 2.0 * gap / (np.sqrt(squared + 2.0 * gap) + np.sqrt(squared))
-    return np.where(gap > 0.0, delta**2, 0.0)
+    gap += gap
+    delta = np.sqrt(squared + gap) + np.sqrt(squared)
+    np.divide(gap, delta, out=delta, where=gap > 0.0)
+    delta[gap == 0.0] = 0.0
+    return np.asarray(delta**2)

@@ -289,7 +289,9 @@ class LineBranch(Branch):
         return intersect_lines(chosen, systems, self._centre)
 
     def _project(self, rows: Floats) -> Floats:
-        found = [self._system.nearest(row) for row in rows - self._centre]
+        sizes = np.abs(rows) + np.abs(self._centre)
+        pairs = zip(rows - self._centre, sizes, strict=True)
+        found = [self._system.nearest(row, size) for row, size in pairs]
         nothing = np.full(self.setting.n_params, np.nan)
         members = [nothing if row is None else row for row in found]
         return np.array(members).reshape(rows.shape) + self._centre

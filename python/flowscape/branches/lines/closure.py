@@ -31,7 +31,9 @@ _RANK = 1e-6
 """Unit vectors with a smaller singular value are dependent, at the accuracy of a search."""
 _ZERO = 1e-9
 _NO_PART = 1e-9
-"""Weights and vectors below this part of the point's size are 0."""
+"""Vectors a_k v_k below this part of the size of their sum are 0."""
+_NOTHING = 1e-12
+"""Neurons with a_k |v_k| below this part of all of them make nothing, up to round-off."""
 
 
 def way(signs: Sequence[float], still: Sequence[bool]) -> int:
@@ -92,16 +94,24 @@ class Moves:
 
 
 class Edge:
-    """What the neurons of a stratum can do at a solution of its equations."""
+    """What the neurons of a stratum can do at a solution of its equations.
 
-    def __init__(self, system: LineGroups, theta: Floats) -> None:
+    The sums a_k |v_k| have a size, here or `before` the search. What a neuron makes does
+    not change if a_k is divided and v_k multiplied by a factor; so both are compared with `size`
+    over the other one, or over its square root where the other one is 0 itself.
+    """
+
+    def __init__(self, system: LineGroups, theta: Floats, before: float = 0.0) -> None:
         s = system.setting
         self.system, self.theta = system, theta
-        tiny = _NO_PART * (1.0 + float(np.abs(theta).max()))
+        size = max(before, system.size(theta))
         a = theta[[s.a_index(k, 0) for k in range(s.width)]]
-        self.a = np.where(np.abs(a) > tiny, a, 0.0)
         self.v = np.array([system.v(theta, k) for k in range(s.width)])
-        self.still = np.linalg.norm(self.v, axis=1) <= tiny
+        lengths, weights = np.linalg.norm(self.v, axis=1), np.abs(a)
+        least, middle = _NOTHING * size, np.sqrt(size)
+        gone = (weights == 0.0) | (weights * np.maximum(lengths, middle) < least)
+        self.a = np.where(gone, 0.0, a)
+        self.still = (lengths == 0.0) | (lengths * np.maximum(weights, middle) < least)
 
     def way(self, block: Sequence[int], factors: Sequence[float] | None = None) -> int:
         """Return which way the sum of p_k, times factors, of a block can move."""

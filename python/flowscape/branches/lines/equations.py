@@ -22,7 +22,7 @@ from flowscape.branches.partitions import Blocks
 Floats = NDArray[np.float64]
 
 _INSIDE = 1e-12
-"""A neuron is on the wrong side beyond this part of 1 + |theta|."""
+"""A neuron is on the wrong side beyond this part of |v_k|."""
 
 
 @dataclass(frozen=True)
@@ -88,29 +88,45 @@ class LineEquations(AffineRows):
             rows.constant(self.target.constant)
         return rows.arrays()
 
-    def nearest(self, theta: Floats) -> Floats | None:
+    def nearest(self, theta: Floats, size: Floats) -> Floats | None:
+        """Return `_search` if it is the target; over 16 decades of |v_k| rounding may hide it."""
+        found = self._search(theta, size)
+        return found if found is not None and self.is_target(found, self.size(theta)) else None
+
+    def _search(self, theta: Floats, size: Floats) -> Floats | None:
         """Return the nearest member of the closure that the local search finds, or None.
 
         Neurons that end on the wrong side of their line are put to v = 0, which belongs to the
         closure, and the search is repeated. Where that leaves nothing of a group, it begins
         with all neurons on their sides and does not leave them.
+
+        Parameters
+        ----------
+        theta : (P,) ndarray
+        size : (P,) ndarray
+            What the parameters were rounded as.
         """
         still: frozenset[int] = frozenset()
-        affine = self.rows_at(self._start(theta, still))
+        room = _INSIDE * np.array([np.linalg.norm(self.v(size, k)) for k in range(len(self.signs))])
+        before, affine = self.size(theta), self.rows_at(self._start(theta, still))
         while not any(set(block) <= still for block in self.blocks[1:]):
             system = partial(self.system, still=still, affine=affine)
-            found = nearest_zero(system, theta, self._start(theta, still))
+            found = nearest_zero(system, theta, self._start(theta, still), size=size)
             if found is None:
                 break
-            wrong = self._wrong_side(found) - still
-            if not wrong and self._in_closure(found):
+            wrong = self._wrong_side(found, room) - still
+            if not wrong and self._in_closure(found, before):
                 return found
             if not wrong:
                 break
             still |= wrong
+
+        def allowed(at: Floats) -> bool:
+            return not self._wrong_side(at, room) and self._in_closure(at, before)
+
         inside = self._inside(theta)
         system = partial(self.system, affine=self.rows_at(inside))
-        return nearest_zero(system, theta, inside, self._is_member)
+        return nearest_zero(system, theta, inside, allowed, size=size)
 
     def _inside(self, theta: Floats) -> Floats:
         """Return a member with all v_k != 0 on their sides and, if possible, their lengths.
@@ -118,7 +134,7 @@ class LineEquations(AffineRows):
         For given v_k on their lines the equations are linear in a.
         """
         s, start = self.setting, theta.copy()
-        lines = self._best_lines(theta)
+        lines, least = self._best_lines(theta), LENGTH * float(np.sqrt(self.size(theta) or 1.0))
         if self.mixed_free and self.stratum is not None:
             places = [self.blocks[1:].index(block) for block in self.mixed_free]
             kept = self.solvable(np.array([lines[place] for place in places]))
@@ -127,20 +143,16 @@ class LineEquations(AffineRows):
         for line, block in zip(lines, self.blocks[1:], strict=True):
             for k in block:
                 v = self.v(start, k)
-                v[:] = self.signs[k] * max(float(np.linalg.norm(v)), LENGTH) * line
+                v[:] = self.signs[k] * max(float(np.linalg.norm(v)), least) * line
         for k in self.blocks[0]:
             v = self.v(start, k)
             v[:-1] = 0.0
-            v[-1] = 0.0 if self.silent else self.signs[k] * max(abs(float(v[-1])), LENGTH)
+            v[-1] = 0.0 if self.silent else self.signs[k] * max(abs(float(v[-1])), least)
         values, jacobian = self.system(start, affine=self.all_rows)
         linear = [s.a_index(k, o) for k in range(s.width) for o in range(s.outputs)]
         linear += [s.c_index(o) for o in range(s.outputs)] if s.output_bias else []
         start[linear] -= np.linalg.lstsq(jacobian[:, linear], values, rcond=None)[0]
         return start
-
-    def _is_member(self, theta: Floats) -> bool:
-        """Whether a solution of the equations is in the closure."""
-        return not self._wrong_side(theta) and self._in_closure(theta)
 
     def _best_lines(self, theta: Floats) -> list[Floats]:
         """Return unit vectors: the labelled lines, then the best line of every free group."""
@@ -163,30 +175,33 @@ class LineEquations(AffineRows):
             self.v(start, k)[:] = 0.0
         return start
 
-    def _wrong_side(self, theta: Floats) -> frozenset[int]:
-        least = -_INSIDE * (1.0 + float(np.abs(theta).max()))
-        wrong = set()
+    def _wrong_side(self, theta: Floats, room: Floats) -> frozenset[int]:
+        """Return the neurons that are farther than `room` (m,) on the wrong side."""
+        along: dict[int, float] = {}
         if not self.silent:
-            wrong |= {k for k in self.blocks[0] if self.signs[k] * self.v(theta, k)[-1] < least}
+            along |= {k: self.signs[k] * self.v(theta, k)[-1] for k in self.blocks[0]}
         for label, block in enumerate(self.labelled):
             line = self.target.lines[label]
-            wrong |= {k for k in block if self.signs[k] * (self.v(theta, k) @ line) < least}
+            along |= {k: self.signs[k] * (self.v(theta, k) @ line) for k in block}
         for block in self.free:
             if len(block) > 1:
-                along = self.along(theta, block)
-                lengths = {k: self.signs[k] * (self.v(theta, k) @ along) for k in block}
+                line = self.along(theta, block)
+                lengths = {k: self.signs[k] * (self.v(theta, k) @ line) for k in block}
                 if sum(lengths.values()) < 0.0:  # the overall sign of a free line is no choice
                     lengths = {k: -length for k, length in lengths.items()}
-                wrong |= {k for k, length in lengths.items() if length < least}
-        return frozenset(wrong)
+                along |= lengths
+        return frozenset(k for k, length in along.items() if length < -room[k])
 
-    def _in_closure(self, theta: Floats) -> bool:
-        """Whether a solution on the right sides is a limit of points of the stratum."""
+    def _in_closure(self, theta: Floats, before: float) -> bool:
+        """Whether a solution on the right sides is a limit of points of the stratum.
+
+        `before` is the size of the point that the search came from.
+        """
         if self.silent:
             return True
         if self.setting.outputs > 1:
             return self.obeys(theta) and VectorEdge(self, theta).is_limit(self.balanced)
-        edge = Edge(self, theta)
+        edge = Edge(self, theta, before)
         for block in self.balanced:
             if edge.way(block) != BOTH:
                 return False

@@ -12,15 +12,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from flowscape.branches.branch import Branch
 from flowscape.branches.family import Branches, Orbit
-from flowscape.branches.lines.bounds import free_bound, labelled_bound
 from flowscape.branches.lines.branch import LineBranch
 from flowscape.branches.lines.counts import count_line_sets
-from flowscape.branches.lines.location import LineSearch, LineSets, line_sets
+from flowscape.branches.lines.location import LineSearch
+from flowscape.branches.lines.sets import LineSets, line_sets
 from flowscape.branches.lines.shapes import LineShape, line_shapes
 from flowscape.branches.lines.strata import MIXED, is_component, patterns
 from flowscape.branches.lines.target import LineTarget, line_target, reduced_lines
 from flowscape.branches.location.locate import Location
-from flowscape.branches.partitions import Blocks
 from flowscape.branches.setting import Setting
 from flowscape.errors import ProblemError, check_count, check_positive, float_array
 from flowscape.problem.network import TwoLayer
@@ -34,7 +33,6 @@ Ints = NDArray[np.int64]
 
 MOST_LOCATED: int = 20_000
 """Largest number of branches that is searched."""
-_MARGIN = 1.0 + 1e-12
 # Points at once, and numbers in the tables of a chunk; no result depends on them.
 _CHUNK, _TABLE = 8192, 2**22
 
@@ -180,9 +178,6 @@ class LineBranches(Branches):
         self, batch: Floats, rows: Ints
     ) -> Iterator[tuple[Ints, Callable[[int, float], tuple[Floats, Ints]]]]:
         """Yield parts of the rows, and the search for the nearest set of an orbit there."""
-        if self.setting.bias or self.setting.outputs > 1:
-            yield rows, lambda orbit, most: self._one_by_one(orbit, batch[rows], most)
-            return
         largest = max(shape.n_sets for shape in self.shapes)
         chunk = min(_CHUNK, max(1, _TABLE // largest))
         for start in range(0, len(rows), chunk):
@@ -193,25 +188,6 @@ class LineBranches(Branches):
     @cached_property
     def _sets(self) -> list[LineSets]:
         return [line_sets(self.setting, self.lines, shape) for shape in self.shapes]
-
-    def _one_by_one(self, orbit: int, batch: Floats, most: float) -> tuple[Floats, Ints]:
-        """Return the distance to the nearest set of an orbit, and its rank; set by set.
-
-        Distances beyond `most` may be infinity, with rank -1.
-        """
-        shape = self.shapes[orbit]
-        parts = *self.setting.split(batch)[:2], self.lines, shape
-        members = [shape.member(rank) for rank in range(shape.n_sets)]
-        bounds = np.stack([_bound(*parts, member) for member in members], axis=1)
-        best, index = np.full(len(batch), np.inf), np.full(len(batch), -1, dtype=np.int64)
-        for b, row in enumerate(batch):
-            for rank in np.argsort(bounds[b], kind="stable"):
-                if bounds[b, rank] * _MARGIN >= best[b] or bounds[b, rank] > most * _MARGIN:
-                    break
-                distance = float(self._branch(orbit, int(rank)).distance(row))
-                if distance < best[b]:
-                    best[b], index[b] = distance, rank
-        return best, index
 
     def _branch(self, orbit: int, rank: int) -> Branch:
         shape = self.shapes[orbit]
@@ -227,32 +203,6 @@ class LineBranches(Branches):
             index=(self.ends[orbit - 1] if orbit else 0) + rank,
             lines=self.lines,
         )
-
-
-def _bound(
-    outgoing: Floats,
-    incoming: Floats,
-    lines: LineTarget,
-    shape: LineShape,
-    member: tuple[Blocks, tuple[int, ...]],
-) -> Floats:
-    """Return a lower bound (B,) on the distance: group by group, without the affine function."""
-    blocks, signs = member
-    still = incoming[:, list(blocks[0])]
-    total = (still**2).sum(axis=(1, 2))
-    if not shape.silent:
-        sides = still[:, :, -1] * np.array([signs[k] for k in blocks[0]])
-        total -= (np.maximum(sides, 0.0) ** 2).sum(axis=1)
-    head = 1 + len(shape.labelled_sides)
-    for place, block in enumerate(blocks[1:], start=1):
-        k = list(block)
-        a, y = outgoing[:, k], incoming[:, k] * np.array([signs[i] for i in k])[:, None]
-        if place < head:
-            total += labelled_bound(a, y, lines.lines[place - 1], lines.weights[place - 1])
-        else:
-            values = np.linalg.svd(y, compute_uv=False)
-            total += np.maximum(free_bound(a, y), (values[:, 1:] ** 2).sum(axis=1))
-    return np.sqrt(np.maximum(total, 0.0))
 
 
 def _decide(distances: Floats, indices: Ints, tol: float) -> Location:

@@ -17,6 +17,9 @@ from flowscape.branches.setting import Setting
 
 Floats = NDArray[np.float64]
 
+_TARGET = 1e-9
+"""A network is the target up to this part of its terms."""
+
 
 @dataclass(frozen=True)
 class LineGroups:
@@ -97,6 +100,33 @@ class LineGroups:
         """Return v_k of a point (P,), as a view."""
         first = self.setting.v_index(k, 0)
         return theta[first : first + self.setting.incoming]
+
+    def size(self, theta: Floats) -> float:
+        """Return the size of the sums that the equations are made of, at a point (P,)."""
+        made = sum(
+            float(np.linalg.norm(self.a(theta, k)) * np.linalg.norm(self.v(theta, k)))
+            for k in range(self.setting.width)
+        )
+        return made + self.target.size + float(np.linalg.norm(self.target.constant))
+
+    def is_target(self, theta: Floats, before: float) -> bool:
+        """Whether a network (P,) and the target agree at some inputs X.
+
+        Up to a part of the size of its terms, or of those at the point that it was found from.
+        """
+        s, target = self.setting, self.target
+        x = np.cos(np.arange(4.0 * s.incoming**2)).reshape(-1, s.incoming)
+        x[:, -1] = np.abs(x[:, -1])  # of (x, 1), with biases
+        outgoing, v, c = (part[0] for part in s.split(theta[None]))
+        alpha, slope = target.alpha, 0.5 * (target.gains[0] - target.gains[1])
+        z, along = x @ v.T, np.abs(x @ target.lines.T)
+        gap = (alpha * np.abs(z) + slope * z) @ outgoing - alpha * along @ target.weights
+        if target.linear is not None:
+            gap -= slope * x @ target.linear.T
+        if s.bias:
+            gap += x[:, -1:] * (c - target.constant)
+        size = (abs(alpha) + abs(slope)) * max(before, self.size(theta))
+        return bool(np.abs(gap).max() <= _TARGET * (size + float(np.linalg.norm(c))))
 
     def along(self, theta: Floats, block: Sequence[int]) -> Floats:
         """Return the unit vector of the line of a free group."""

@@ -176,7 +176,7 @@ def _is_limit(cell: Cell, systems: Sequence[LineEquations], theta: Floats) -> bo
     for system in systems:
         if system.silent:
             continue
-        edge = Edge(system, theta)
+        edge = Edge(system, theta, float(theta @ theta))
         if any(edge.way(block) != BOTH for block in system.balanced):
             return False
         moves = None if system.stratum is None else edge.moves()

@@ -162,8 +162,8 @@ def line_target(net: TwoLayer, teacher: Teacher) -> LineTarget:
     a, v, constant = neurons_of(theirs, np.asarray(teacher.theta, dtype=np.float64), net.bias)
     heads = np.linalg.norm(v[:, : net.inputs], axis=1)
     lengths = np.linalg.norm(v, axis=1)
-    tiny = TEACHER_TOL * max(1.0, float(lengths.max()))
-    group, lines, notes = _group(v, lengths, heads > tiny)
+    # with biases a neuron whose kink is that far away is a constant
+    group, lines, notes = _group(v, lengths, heads > TEACHER_TOL * lengths)
     live = group >= 0
     weights = a * lengths[:, None]
     total = float(np.linalg.norm(weights[live], axis=1).sum())

@@ -1,7 +1,8 @@
-"""Nearest points of small sets {z : F(z) = 0}, for batches, by Gauss-Newton steps.
+"""Nearest points of small curved sets {z : F(z) = 0}, for batches, by Gauss-Newton steps.
 
 Local searches: what they return obeys the equations to round-off, and is nearest if the start is
 near the set. No row depends on the others; rows that have arrived are taken out of the batch.
+Nothing depends on units: every equation is solved relative to the size of its own terms.
 """
 
 from __future__ import annotations
@@ -18,11 +19,13 @@ Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
 _STEPS = 60
-_STILL = 1e-10  # of a step; the squared distance is then right to its square
-_TINY = 1e-290
+_FEW = 8
+_CONTRACTION = 0.25  # of steps that surely lead to the nearest point
+_STILL = 1e-9  # of a step; the squared distance is then right to its square
+_ROUNDING = 1e-15
 _SHORTEST = 1e-6
 _ROUND_OFF = 1e-13
-_CUT = 1e-14  # added to J J^T, relative to its trace, in case it is singular
+_CUT = 1e-14  # added to J J^T, whose diagonal is 1, in case it is singular
 
 
 class Equations(Protocol):
@@ -36,41 +39,103 @@ class Equations(Protocol):
         """Return the equations of some rows."""
         ...
 
+    @property
+    def sizes(self) -> Floats:
+        """Sizes (B, n) or (B, 1) of the numbers that z is added to."""
+        ...
 
-def nearest(equations: Equations, start: Floats, scale: Floats) -> Floats:
+    def terms(self, z: Floats, jacobian: Floats, /) -> Floats:
+        """Return the sizes (B, k) or (B, 1) of the terms that F is the sum of."""
+        ...
+
+
+class OfOneSize:
+    """What `Equations` of the second degree ask for where all numbers have the size `scale`."""
+
+    scale: Floats
+
+    @property
+    def sizes(self) -> Floats:
+        """See `Equations`: (B, 1)."""
+        return self.scale[:, None]
+
+    def terms(self, z: Floats, jacobian: Floats, /) -> Floats:
+        """See `Equations`: (B, 1)."""
+        del jacobian
+        return np.asarray((self.sizes + _largest(z)[:, None]) ** 2)
+
+
+def nearest(equations: Equations, start: Floats) -> Floats:
     """Return the points of the set nearest to z = 0, found from `start` (B, n).
 
-    Every step goes to the nearest point of the linearized set; the result is no farther than the
-    point that Newton's method finds from `start`. `scale` (B,) is the size of the numbers in F.
+    Every step goes to the nearest point of the linearized set. Where the steps do not contract the
+    result is no farther than the point that Newton's method finds from `start`.
     """
-    first = restore(equations, start, scale)
-    lost = np.flatnonzero(~is_exact(equations, first, scale))
+    found, arrived = _attracted(equations, start)
+    rows = np.flatnonzero(~arrived)
+    if len(rows):
+        found[rows] = _searched(equations.take(rows), start[rows])
+    return found
+
+
+def _attracted(equations: Equations, start: Floats) -> tuple[Floats, Bools]:
+    """Return where few contracting steps lead, and for which rows that is a nearest point."""
+    found, arrived = start.copy(), np.zeros(len(start), dtype=np.bool_)
+    rows, local, z, before = np.arange(len(start)), equations, start, np.full(len(start), np.inf)
+    sizes = equations.sizes
+    for _ in range(_FEW):
+        values, jacobian = local(z)
+        trial = _step(values, jacobian, z)
+        move = np.abs(trial - z)
+        step = move.max(axis=1, initial=0.0)
+        still = (move <= _STILL * _largest(z)[:, None] + _ROUNDING * sizes).all(axis=1)
+        exact = _exact(local, values, jacobian, z)
+        if (there := still & exact).any():
+            found[rows[there]], arrived[rows[there]] = z[there], True
+        # a step of round-off need not contract
+        going = np.isfinite(step) & ~there & ((step <= _CONTRACTION * before) | still)
+        left = np.flatnonzero(going)
+        if len(left) == 0:
+            break
+        z, before = trial, step
+        if len(left) < len(rows):
+            rows, local, sizes = rows[left], local.take(left), sizes[left]
+            z, before = z[left], before[left]
+    return found, arrived
+
+
+def _searched(equations: Equations, start: Floats) -> Floats:
+    first = restore(equations, start)
+    lost = np.flatnonzero(~is_exact(equations, first))
     if len(lost):  # the derivative vanishes at the start, or nearly
         wave = np.cos(1.0 + np.arange(start.shape[1]))
-        again = start[lost] + scale[lost, None] * wave
-        first[lost] = restore(equations.take(lost), again, scale[lost])
-    last = restore(equations, _descend(equations, first), scale)
-    better = is_exact(equations, last, scale) & (squared_norm(last) < squared_norm(first))
+        local = equations.take(lost)
+        terms = local.terms(start[lost], local(start[lost])[1])
+        size = np.maximum(_largest(local.sizes), np.sqrt(_largest(terms)))
+        first[lost] = restore(local, start[lost] + size[:, None] * wave)
+    last = restore(equations, _descend(equations, first))
+    better = is_exact(equations, last) & (squared_norm(last) < squared_norm(first))
     return np.where(better[:, None], last, first)
 
 
-def is_exact(equations: Equations, z: Floats, scale: Floats) -> Bools:
+def is_exact(equations: Equations, z: Floats) -> Bools:
     """Return whether z obeys the equations to round-off: (B,)."""
-    return _exact(equations(z)[0], z, scale)
+    return _exact(equations, *equations(z), z)
 
 
-def restore(equations: Equations, start: Floats, scale: Floats) -> Floats:
+def restore(equations: Equations, start: Floats) -> Floats:
     """Return points (B, n) of the set near `start`, by Newton's method with shortened steps."""
     found = start.copy()
-    rows, local, z, size = np.arange(len(start)), equations, start.copy(), scale
+    rows, local, z = np.arange(len(start)), equations, start.copy()
     length = np.ones(len(start))
     values, jacobian = local(z)
     for _ in range(_STEPS):
-        before = _square(values)
+        weights = _weights(jacobian)
+        before = _square(weights * values)
         trial = z - length[:, None] * shortest(jacobian, values)
         new, slope = local(trial)
-        after = _square(new)
-        active = ~(_exact(values, z, size) & (after > 0.25 * before))
+        after = _square(weights * new)
+        active = ~(_exact(local, values, jacobian, z) & (after > 0.25 * before))
         better = active & (after < before)
         _put(better, (z, trial), (values, new), (jacobian, slope))
         length = np.where(better, np.minimum(1.0, 2.0 * length), 0.25 * length)
@@ -80,7 +145,7 @@ def restore(equations: Equations, start: Floats, scale: Floats) -> Floats:
             left = np.flatnonzero(active)
             if len(left) == 0:
                 return found
-            rows, local, z, size = rows[left], local.take(left), z[left], size[left]
+            rows, local, z = rows[left], local.take(left), z[left]
             length, values, jacobian = length[left], values[left], jacobian[left]
     found[rows] = z
     return found
@@ -89,13 +154,12 @@ def restore(equations: Equations, start: Floats, scale: Floats) -> Floats:
 def _descend(equations: Equations, start: Floats) -> Floats:
     """Return where repeated steps to the nearest point of the linearized set lead."""
     found = start.copy()
-    rows, local, z = np.arange(len(start)), equations, start.copy()
+    rows, local, z, sizes = np.arange(len(start)), equations, start.copy(), equations.sizes
     for _ in range(_STEPS):
-        values, jacobian = local(z)
-        ahead = add_up(np.swapaxes(jacobian, 1, 2) * z[:, :, None]) - values
-        trial = shortest(jacobian, ahead)
+        trial = _step(*local(z), z)
         moving = np.isfinite(trial).all(axis=1)
-        moving &= _largest(trial - z) > _STILL * (1.0 + _largest(z))
+        least = _STILL * _largest(z)[:, None] + _ROUNDING * sizes
+        moving &= (np.abs(trial - z) > least).any(axis=1)
         left = np.flatnonzero(moving)
         if len(left) == 0:
             break
@@ -103,8 +167,13 @@ def _descend(equations: Equations, start: Floats) -> Floats:
         if len(left) == len(rows):
             z = trial
         else:
-            rows, local, z = rows[left], local.take(left), trial[left]
+            rows, local, z, sizes = rows[left], local.take(left), trial[left], sizes[left]
     return found
+
+
+def _step(values: Floats, jacobian: Floats, z: Floats) -> Floats:
+    """Return the nearest points to 0 of the sets linearized at z."""
+    return shortest(jacobian, (jacobian @ z[:, :, None])[:, :, 0] - values)
 
 
 def shortest(jacobian: Floats, right: Floats) -> Floats:
@@ -112,30 +181,30 @@ def shortest(jacobian: Floats, right: Floats) -> Floats:
     count = jacobian.shape[1]
     if count == 0:
         return np.zeros((len(jacobian), jacobian.shape[2]))
+    weights = _weights(jacobian)
+    unit, right = jacobian * weights[:, :, None], right * weights
     if count > 2:
-        transposed = np.swapaxes(jacobian, 1, 2)
-        gram = jacobian @ transposed
+        transposed = np.swapaxes(unit, 1, 2)
+        gram = unit @ transposed
         diagonal = np.einsum("bkk->bk", gram)
-        diagonal += _CUT * add_up(diagonal)[:, None] + _TINY
+        diagonal += count * _CUT
         found: Floats = (transposed @ np.linalg.solve(gram, right[:, :, None]))[:, :, 0]
         return found
-    norms = [squared_norm(jacobian[:, i]) for i in range(count)]
-    damping = _CUT * sum(norms, np.zeros(len(right))) + _TINY
     if count == 1:
-        return np.asarray(jacobian[:, 0] * (right[:, 0] / (norms[0] + damping))[:, None])
-    cross = add_up(jacobian[:, 0] * jacobian[:, 1])
-    one, two = norms[0] + damping, norms[1] + damping
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        # elimination with the larger row as pivot
-        swap = two > one
-        pivot, other = np.where(swap, two, one), np.where(swap, one, two)
-        head = np.where(swap, right[:, 1], right[:, 0])
-        tail = np.where(swap, right[:, 0], right[:, 1])
-        ratio = cross / pivot
-        last = (tail - ratio * head) / (other - ratio * cross)
-        first = (head - cross * last) / pivot
-    x, y = np.where(swap, last, first), np.where(swap, first, last)
-    return np.asarray(jacobian[:, 0] * x[:, None] + jacobian[:, 1] * y[:, None])
+        return np.asarray(unit[:, 0] * right)
+    # the inverse of [[1, c], [c, 1]]; 1 - c^2 without cancellation, as |u - v|^2 |u + v|^2 / 4
+    one, two = unit[:, 0], unit[:, 1]
+    cross = add_up(one * two)
+    rest = 0.25 * squared_norm(one - two) * squared_norm(one + two) + _CUT
+    rest[(weights == 0.0).any(axis=1)] = 1.0
+    x, y = (right[:, 0] - cross * right[:, 1]) / rest, (right[:, 1] - cross * right[:, 0]) / rest
+    return np.asarray(one * x[:, None] + two * y[:, None])
+
+
+def _weights(jacobian: Floats) -> Floats:
+    """Return the factors (B, k) that make the gradients unit vectors; 0 where there is none."""
+    norms = np.sqrt(np.einsum("bkn,bkn->bk", jacobian, jacobian))
+    return np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 1e-290)
 
 
 def _put(better: Bools, *pairs: tuple[Floats, Floats]) -> None:
@@ -157,5 +226,5 @@ def _square(values: Floats) -> Floats:
     return np.where(np.isfinite(values).all(axis=1), squared_norm(values), np.inf)
 
 
-def _exact(values: Floats, z: Floats, scale: Floats) -> Bools:
-    return _largest(values) <= _ROUND_OFF * (scale + _largest(z)) ** 2
+def _exact(equations: Equations, values: Floats, jacobian: Floats, z: Floats) -> Bools:
+    return np.asarray((np.abs(values) <= _ROUND_OFF * equations.terms(z, jacobian)).all(axis=1))

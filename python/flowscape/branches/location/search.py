@@ -93,9 +93,14 @@ class Search:
         self.target = target
         self.shapes = shapes
         self.outgoing, self.incoming, self.constant = setting.split(batch)
-        self._groups: Costs = GroupCosts(setting, target, self.outgoing, self.incoming)
+        self._groups = self._group_costs(most)
         self._nodes: dict[Key, Node] = {}
         self._constants: dict[ConstantType, tuple[Floats, Ints]] = {}
+
+    def _group_costs(self, most: float) -> Costs:
+        """Return the tables of groups; distances beyond `most` may be infinity."""
+        del most
+        return GroupCosts(self.setting, self.target, self.outgoing, self.incoming)
 
     def distances(self) -> Floats:
         """Return the distances to the nearest set of every orbit: (B, orbits)."""
