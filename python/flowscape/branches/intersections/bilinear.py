@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from flowscape.branches.intersections.around import Around, sizes
 from flowscape.branches.intersections.cut import Members
 from flowscape.branches.intersections.subspace import AffineSubspace
 from flowscape.branches.intersections.union import distance_to
@@ -107,7 +108,8 @@ class BilinearSubspace:
         rows = float_array("theta", theta, (p,), ("B", p))
         many = np.atleast_2d(rows)
         start = np.atleast_2d(self.linear.project(many))
-        z = nearest(Around(self, start), np.zeros((len(many), self.linear.dim)), _size(many))
+        around = Around(self, start, sizes(many))
+        z = nearest(around, np.zeros((len(many), self.linear.dim)))
         found = start + z @ self.linear.basis.T
         found = np.where(self._are_members(found)[:, None], found, np.nan)
         return np.asarray(found if rows.ndim == 2 else found[0])
@@ -141,7 +143,7 @@ class BilinearSubspace:
         raise InternalError("no member of an intersection was found")
 
     def _are_members(self, rows: Floats) -> NDArray[np.bool_]:
-        size = _size(rows)
+        size = sizes(rows)
         good = np.abs(self.level(rows)[0]).max(axis=1) <= _ON * size**2
         if self.ranked:
             incoming = self.setting.split(rows)[1]
@@ -150,24 +152,3 @@ class BilinearSubspace:
             off = u - self.span @ (self.span.T @ u)
             good &= np.linalg.svd(off, compute_uv=False)[:, -1] <= _ON * size
         return np.asarray(good)
-
-
-@dataclass(frozen=True)
-class Around:
-    """The equation in coordinates of the linear space, from points (B, P) of it."""
-
-    subspace: BilinearSubspace
-    start: Floats
-
-    def __call__(self, z: Floats) -> tuple[Floats, Floats]:
-        basis = self.subspace.linear.basis
-        values, slopes = self.subspace.level(self.start + z @ basis.T)
-        return values, slopes @ basis
-
-    def take(self, index: NDArray[np.int64]) -> Around:
-        """Return some of the points."""
-        return Around(self.subspace, self.start[index])
-
-
-def _size(rows: Floats) -> Floats:
-    return np.asarray(1.0 + np.abs(rows).max(axis=1))

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from flowscape.branches.groups import squared_norm
+from flowscape.branches.intersections.around import Around, sizes
 from flowscape.branches.intersections.subspace import AffineSubspace
-from flowscape.branches.location.least_distance import OfOneSize, nearest
+from flowscape.branches.location.least_distance import nearest
 from flowscape.branches.setting import Setting
 from flowscape.errors import InternalError, check_positive, float_array
 
@@ -95,7 +96,7 @@ class CurvedSubspace:
         rows = float_array("theta", theta, (p,), ("B", p))
         many = np.atleast_2d(rows)
         start = self._inside(self.linear.project(many))
-        around = _Around(self, start, _size(many))
+        around = Around(self, start, sizes(many))
         z = nearest(around, np.zeros((len(many), self.linear.dim)))
         found = self._members(start + z @ self.linear.basis.T)
         return found if rows.ndim == 2 else np.asarray(found[0])
@@ -139,7 +140,7 @@ class CurvedSubspace:
 
     def _members(self, rows: Floats) -> Floats:
         """Return rows, NaN where they are not on the set."""
-        good = np.abs(self.level(rows)[0]).max(axis=1) <= _ON * _size(rows) ** 2
+        good = np.abs(self.level(rows)[0]).max(axis=1) <= _ON * sizes(rows) ** 2
         for k, low, high in self.intervals:
             b = rows[:, self.setting.v_index(k, self.setting.inputs)]
             good &= (b > low) & (b < high)
@@ -178,25 +179,3 @@ class CurvedSubspace:
             if s.output_bias:
                 derivative[:, o, s.c_index(o)] = 1.0
         return total, derivative
-
-
-@dataclass(frozen=True)
-class _Around(OfOneSize):
-    """The equation in coordinates of the linear set, from points (B, P) of it."""
-
-    subspace: CurvedSubspace
-    start: Floats
-    scale: Floats
-
-    def __call__(self, z: Floats) -> tuple[Floats, Floats]:
-        basis = self.subspace.linear.basis
-        values, slopes = self.subspace.level(self.start + z @ basis.T)
-        return values, slopes @ basis
-
-    def take(self, index: NDArray[np.int64]) -> _Around:
-        """Return some of the points."""
-        return _Around(self.subspace, self.start[index], self.scale[index])
-
-
-def _size(rows: Floats) -> Floats:
-    return np.asarray(1.0 + np.abs(rows).max(axis=1))

@@ -179,14 +179,14 @@ class LineEquations(AffineRows):
         """Return the neurons that are farther than `room` (m,) on the wrong side."""
         along: dict[int, float] = {}
         if not self.silent:
-            along |= {k: self.signs[k] * self.v(theta, k)[-1] for k in self.blocks[0]}
+            along |= {k: float(self.signs[k] * self.v(theta, k)[-1]) for k in self.blocks[0]}
         for label, block in enumerate(self.labelled):
             line = self.target.lines[label]
-            along |= {k: self.signs[k] * (self.v(theta, k) @ line) for k in block}
+            along |= {k: float(self.signs[k] * (self.v(theta, k) @ line)) for k in block}
         for block in self.free:
             if len(block) > 1:
                 line = self.along(theta, block)
-                lengths = {k: self.signs[k] * (self.v(theta, k) @ line) for k in block}
+                lengths = {k: float(self.signs[k] * (self.v(theta, k) @ line)) for k in block}
                 if sum(lengths.values()) < 0.0:  # the overall sign of a free line is no choice
                     lengths = {k: -length for k, length in lengths.items()}
                 along |= lengths
