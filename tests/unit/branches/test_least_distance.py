@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from flowscape.branches import branches
 from flowscape.branches.location.bounded import nearest_by_bounds
 from flowscape.branches.location.least_distance import OfOneSize, nearest, shortest
+from flowscape.problem import Teacher, TwoLayer
 
 
 @dataclass(frozen=True)
@@ -117,3 +119,14 @@ def test_only_what_the_bounds_leave_is_searched(rng):
     nothing = nearest_by_bounds(np.zeros((0, 3)), cost)
     assert np.isinf(nothing[0]).all()
     assert (nothing[1] == -1).all()
+
+
+def test_random_members_are_exact_to_rounding(rng):
+    """Equations of matrices: steps to the nearest point are damped relative to the point."""
+    net, small = TwoLayer(8, 2, "softplus", False, 2), TwoLayer(3, 2, "softplus", False, 2)
+    target = Teacher(small, rng.normal(size=small.n_params))
+    family, x = branches(net, target), rng.normal(size=(50, 2))
+    for index in rng.integers(family.count(), size=60).tolist():
+        theta = family[index].sample(rng)
+        gap = np.abs(net(theta, x) - small(target.theta, x)).max()
+        assert gap <= 4e-15 * (1.0 + np.abs(theta).max()) ** 2

@@ -91,7 +91,9 @@ def _attracted(equations: Equations, start: Floats) -> tuple[Floats, Bools]:
         still = (move <= _STILL * _largest(z)[:, None] + _ROUNDING * sizes).all(axis=1)
         exact = _exact(local, values, jacobian, z)
         if (there := still & exact).any():
-            found[rows[there]], arrived[rows[there]] = z[there], True
+            # the damping of `shortest` is relative to all of z: what is left of F goes in a step
+            correction = shortest(jacobian[there], values[there])
+            found[rows[there]], arrived[rows[there]] = z[there] - correction, True
         # a step of round-off need not contract
         going = np.isfinite(step) & ~there & ((step <= _CONTRACTION * before) | still)
         left = np.flatnonzero(going)
