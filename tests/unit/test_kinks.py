@@ -148,3 +148,21 @@ def test_passing_kinks_does_not_depend_on_the_batch(method):
         alone = gradient_flow(prob, starts[b], method=method, t_max=1e3)
         np.testing.assert_array_equal(alone.theta, whole.theta[b])
         assert alone.nstep == whole.nstep[b]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_weight_decay_leads_a_dead_neuron_to_zero_and_not_along_the_kink(method):
+    """Behind the kink all parameters decay: z shrinks, and never comes back to 0."""
+    prob = Problem(
+        TwoLayer(1, 1, activation="relu", bias=True),
+        Samples(np.array([1.0]), np.array([-3.0])),
+        loss="half_sum",
+        l2=0.1,
+    )
+    r = np.random.default_rng(0)
+    starts = np.column_stack([1.0 + r.random(60), r.random(60), 0.5 * r.random(60)])
+    flow = gradient_flow(prob, starts, method=method, t_max=100.0, save_at=[50.0, 100.0])
+    assert (flow.status == Status.TIME_LIMIT).all()
+    np.testing.assert_allclose(
+        flow.thetas[:, 1], np.exp(-5.0) * flow.thetas[:, 0], rtol=1e-4, atol=1e-9
+    )

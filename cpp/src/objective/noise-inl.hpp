@@ -264,12 +264,15 @@ auto Evaluator<Layout>::first_crossing(const double* from, const double* to) con
 }
 
 template <class Layout>
-auto Evaluator<Layout>::turns_back(const double* from, const double* to,
-                                   const double* beyond) const noexcept -> Mask<networks> {
+auto Evaluator<Layout>::turns_back(const double* from, const double* to, const double* beyond,
+                                   Vec<networks> least) const noexcept -> Mask<networks> {
   Mask<kLanes> turns{};
+  Native part;
+  for (int l = 0; l < kLanes; ++l) part[l] = least[networks == 1 ? 0 : l];
   for (std::int64_t i = 0; i < pattern_size(); i += kLanes) {
     const Native a = load<Native>(from + i), b = load<Native>(to + i);
-    turns |= ~same_side(a, b) & ((load<Native>(beyond + i) - b) * (b - a) < 0.0);
+    const Native there = b - a, back = (b - load<Native>(beyond + i)) * there;
+    turns |= ~same_side(a, b) & (back > abs(part * b * there));
   }
   if constexpr (networks == 1)
     return Mask<1>{any(turns) ? std::int64_t{-1} : 0};

@@ -224,7 +224,10 @@ class Integrator {
       h_next = select<V>(missed & ~fine, min(h_next, 0.5 * h), h_next);
     }
     if (any(crossing)) h_next = kinks_.retry(crossing & ~accepted, straight, fine, h, h_next);
-    if (any(passed)) slides = kinks_.slides(passed, y_new_.data(), gradient_new_.data());
+    if (any(passed)) {
+      const V time = min(extent / max(slope, broadcast<V>(1e-290)), broadcast<V>(1e100));
+      slides = kinks_.slides(passed, y_new_.data(), gradient_new_.data(), time);
+    }
     const M end = conclude(h, h_next, accepted, slides, finite, extent, slope);
     h_ = h_next;
     if (const M renewed = accepted & (passed | straight) & ~end; any(renewed)) restart(renewed);

@@ -100,9 +100,12 @@ class KinkPassage {
   }
 
   /// Of the lanes that passed, those whose gradient leads back: on both sides it points at the kink.
-  M slides(M passed, const double* y_new, const double* gradient_new) noexcept {
-    follow(slack_, y_new, gradient_new);
-    return passed & evaluator_.turns_back(present_.data(), next_.data(), beyond_.data());
+  /// `time` is one in which the parameters change by their own size, far above rounding. Weight decay
+  /// alone leads towards the kink, too, by a fixed part of the distance a time, and never there.
+  M slides(M passed, const double* y_new, const double* gradient_new, V time) noexcept {
+    follow(time, y_new, gradient_new);
+    const V decay = (2.0 * evaluator_.problem().l2) * time;
+    return passed & evaluator_.turns_back(present_.data(), next_.data(), beyond_.data(), decay);
   }
 
   /// The longest step that was tried before a kink stood in the way of these lanes; 0 if none did.

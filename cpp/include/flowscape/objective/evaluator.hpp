@@ -79,9 +79,9 @@ class Evaluator {
   /// side, if all change in proportion; infinity for networks without such an argument.
   Vec<networks> first_crossing(const double* from, const double* to) const noexcept;
   /// Networks for which an argument leaves its side from `from` to `to` and turns back from `to` to
-  /// `beyond`.
-  Mask<networks> turns_back(const double* from, const double* to,
-                            const double* beyond) const noexcept;
+  /// `beyond`, by more than the part `least` of itself.
+  Mask<networks> turns_back(const double* from, const double* to, const double* beyond,
+                            Vec<networks> least) const noexcept;
 
  private:
   void forward(int order, const double* theta, std::int64_t first, std::int64_t steps) noexcept;
