@@ -8,6 +8,9 @@ from homogeneous import Student, family_of
 from test_lines import ONE, TARGETS
 from test_lines_constants import CASES
 
+from flowscape.branches import branches
+from flowscape.problem import Teacher, TwoLayer
+
 SCALES = [(1.0, 1.0), (1e8, 1.0), (1e-8, 1.0), (1e10, 1e-10), (1e5, 1e5), (1e-10, 1e-4)]
 KEYS = ["both", "tilted", "space", "abs", "level, leaky", "two, c", "abs, level"]
 
@@ -94,3 +97,18 @@ def test_the_units_of_all_parameters_change_distances_by_their_factor(rng):
     one, other = plain.locate(points, 1e-2), scaled.locate(t * points, t * 1e-2)
     np.testing.assert_array_equal(one.nearest_index, other.nearest_index)
     np.testing.assert_array_equal(t * one.distances, other.distances)
+
+
+@pytest.mark.parametrize("factor", [1e-5, 1e4, 1e6])
+@pytest.mark.parametrize("idle", [-0.8, -8e5])
+def test_rescaled_members_with_an_idle_neuron_and_several_outputs(factor, idle):
+    """(a s, v / s) makes what (a, v) does; the second neuron, on the other side, has a = 0."""
+    a, w = np.array([0.3, -0.7]), 1.1
+    target = Teacher(TwoLayer(1, 1, "relu", False, 2), np.array([*a, w]))
+    family = branches(TwoLayer(2, 1, "relu", False, 2), target)
+    theta = np.array([*(a * factor), w / factor, 0.0, 0.0, idle])
+    (branch,) = [b for b in family if b.name == "{1,-2}=t1"]
+    assert branch.distance(theta) <= 1e-15 * np.abs(theta).max()
+    for near_only in (True, False):
+        found = family.locate(theta, 1e-4, near_only=near_only)
+        assert found.distance <= 1e-15 * np.abs(theta).max()

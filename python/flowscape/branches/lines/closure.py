@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from flowscape.branches.lines.groups import LineGroups
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 BOTH = 0
 """A sum that can grow and fall; else the sign of its only way."""
@@ -93,25 +94,33 @@ class Moves:
         return any(np.linalg.norm(g) > _RANK and not in_cone(rows, -g) for g in wanted)
 
 
+def nothings(weights: Floats, lengths: Floats, size: float) -> tuple[Bools, Bools]:
+    """Return which |a_k| and which |v_k| of neurons are 0, up to rounding.
+
+    What a neuron makes does not change if a_k is divided and v_k multiplied by a factor; so both
+    are compared with the `size` of the sums over the other one, or over its square root where
+    the other one is 0 itself.
+    """
+    least, middle = _NOTHING * size, np.sqrt(size)
+    gone = (weights == 0.0) | (weights * np.maximum(lengths, middle) < least)
+    still = (lengths == 0.0) | (lengths * np.maximum(weights, middle) < least)
+    return gone, still
+
+
 class Edge:
     """What the neurons of a stratum can do at a solution of its equations.
 
-    The sums a_k |v_k| have a size, here or `before` the search. What a neuron makes does
-    not change if a_k is divided and v_k multiplied by a factor; so both are compared with `size`
-    over the other one, or over its square root where the other one is 0 itself.
+    The sums a_k |v_k| have a size, here or `before` the search.
     """
 
     def __init__(self, system: LineGroups, theta: Floats, before: float = 0.0) -> None:
         s = system.setting
         self.system, self.theta = system, theta
-        size = max(before, system.size(theta))
         a = theta[[s.a_index(k, 0) for k in range(s.width)]]
         self.v = np.array([system.v(theta, k) for k in range(s.width)])
-        lengths, weights = np.linalg.norm(self.v, axis=1), np.abs(a)
-        least, middle = _NOTHING * size, np.sqrt(size)
-        gone = (weights == 0.0) | (weights * np.maximum(lengths, middle) < least)
+        size = max(before, system.size(theta))
+        gone, self.still = nothings(np.abs(a), np.linalg.norm(self.v, axis=1), size)
         self.a = np.where(gone, 0.0, a)
-        self.still = (lengths == 0.0) | (lengths * np.maximum(weights, middle) < least)
 
     def way(self, block: Sequence[int], factors: Sequence[float] | None = None) -> int:
         """Return which way the sum of p_k, times factors, of a block can move."""

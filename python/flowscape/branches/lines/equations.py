@@ -200,7 +200,7 @@ class LineEquations(AffineRows):
         if self.silent:
             return True
         if self.setting.outputs > 1:
-            return self.obeys(theta) and VectorEdge(self, theta).is_limit(self.balanced)
+            return self.obeys(theta) and VectorEdge(self, theta, before).is_limit(self.balanced)
         edge = Edge(self, theta, before)
         for block in self.balanced:
             if edge.way(block) != BOTH:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from flowscape.branches.lines.closure import in_cone
+from flowscape.branches.lines.closure import in_cone, nothings
 from flowscape.branches.lines.groups import LineGroups
 from flowscape.branches.partitions import Blocks
 
@@ -23,6 +23,7 @@ __all__ = ["Side", "VectorEdge", "can_leave"]
 
 _NO_PART = 1e-9
 """Weights, vectors and singular values below this part of the point's size are 0."""
+_ROUNDING = 1e-13
 _RANK = 1e-6
 """Unit vectors with a smaller singular value are dependent, at the accuracy of a search."""
 
@@ -39,14 +40,16 @@ class Side:
 class VectorEdge:
     """What the neurons of a stratum with several outputs can do at a solution."""
 
-    def __init__(self, system: LineGroups, theta: Floats) -> None:
+    def __init__(self, system: LineGroups, theta: Floats, before: float = 0.0) -> None:
         s = system.setting
         self.system, self.theta = system, theta
         self.tiny = _NO_PART * (1.0 + float(np.abs(theta).max()))
         self.a = np.array([system.a(theta, k) for k in range(s.width)])
-        self.a[np.linalg.norm(self.a, axis=1) <= self.tiny] = 0.0
-        v = np.array([system.v(theta, k) for k in range(s.width)])
-        self.still, self.v = np.linalg.norm(v, axis=1) <= self.tiny, v
+        self.v = np.array([system.v(theta, k) for k in range(s.width)])
+        weights, lengths = (np.linalg.norm(part, axis=1) for part in (self.a, self.v))
+        gone, self.still = nothings(weights, lengths, max(before, system.size(theta)))
+        self.a[gone] = 0.0
+        self.still |= lengths <= _ROUNDING * (1.0 + lengths.max())  # of a search from a far point
 
     def is_limit(self, balanced: Blocks) -> bool:
         """Whether the point is a limit; False where that is not shown.
